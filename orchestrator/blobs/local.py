@@ -1,0 +1,131 @@
+"""Blobs in a local folder: durable and atomic, written by hand.
+
+obstore has a store for local files, but it only renames: its `put` makes no fsync (seen with strace, obstore 0.12), and
+the option that the library beneath it has for this is not passed on. An asset that we call stored must outlive a power
+cut, so here a file is written to the scratch folder, synced, renamed into place, and the folders are synced.
+
+What would surprise you:
+
+* The same bytes have the same key, so a file that is there with the right size is kept. Its folder is synced all the
+  same: whoever wrote it may not have come that far yet.
+* Folders are synced upward only the first time that this process uses them.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from orchestrator.blobs.base import BlobStore, check_key
+from orchestrator.blobs.errors import BlobMissing, StoreUnavailable, storing
+from orchestrator.blobs.spool import new_scratch_name
+
+_COPY: Final = 1 << 20
+
+
+class LocalStore(BlobStore):
+    """A store in one folder, shared by any number of processes.
+
+    Its scratch folder lies inside, so that moving a file from there to its key is one rename. Keys cannot begin with a
+    dot, so no blob can lie in it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self._synced: set[Path] = set()
+        super().__init__(str(self._root), self._root / ".scratch")
+
+    def put_now(self, key: str, source: Path | bytes) -> None:
+        """Store durably; see `BlobStore.put`."""
+        target = self._root / check_key(key)
+        with storing(self.name):
+            if not _is_there(target, _length(source)):
+                self._write(target, source)
+            self._sync_folders(target.parent)
+
+    def read_now(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+        """Read a part, or all."""
+        with storing(self.name):
+            try:
+                with (self._root / check_key(key)).open("rb") as file:
+                    if span is None:
+                        return file.read()
+                    file.seek(span[0])
+                    return file.read(span[1] - span[0])
+            except FileNotFoundError as exc:
+                self._check_root()
+                raise BlobMissing(key) from exc
+
+    def size_now(self, key: str) -> int | None:
+        """The size in bytes; None for no blob."""
+        with storing(self.name):
+            try:
+                return (self._root / check_key(key)).stat().st_size
+            except FileNotFoundError:
+                self._check_root()
+                return None
+
+    def delete_now(self, key: str) -> None:
+        """Remove the blob, if there is one. Empty folders stay."""
+        with storing(self.name):
+            (self._root / check_key(key)).unlink(missing_ok=True)
+
+    def _write(self, target: Path, source: Path | bytes) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(source, Path) and source.stat().st_dev == target.parent.stat().st_dev:
+            _sync(source)
+            source.replace(target)
+            return
+        temporary = self.scratch / new_scratch_name()
+        try:
+            _copy(source, temporary)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def _sync_folders(self, folder: Path) -> None:
+        _sync(folder)
+        if folder in self._synced:
+            return
+        above = folder
+        while above != self._root:
+            above = above.parent
+            _sync(above)
+        self._synced.add(folder)
+
+    def _check_root(self) -> None:
+        """Raise StoreUnavailable when the whole folder is gone: a blob in an unmounted volume is not lost."""
+        if not self.scratch.is_dir():
+            raise StoreUnavailable(f"{self.name} is not there any more.", retry_after=5)
+
+
+def _is_there(target: Path, length: int) -> bool:
+    try:
+        return target.stat().st_size == length
+    except FileNotFoundError:
+        return False
+
+
+def _length(source: Path | bytes) -> int:
+    return source.stat().st_size if isinstance(source, Path) else len(source)
+
+
+def _copy(source: Path | bytes, temporary: Path) -> None:
+    with temporary.open("xb") as file:
+        if isinstance(source, bytes):
+            file.write(source)
+        else:
+            with source.open("rb") as original:
+                while piece := original.read(_COPY):
+                    file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(path: Path) -> None:
+    """Make a file's bytes, or a folder's entries, outlive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

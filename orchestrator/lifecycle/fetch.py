@@ -1,0 +1,143 @@
+"""Fetch: one asset's bytes, from its link or from the reply that held them, verified and stored under their hash.
+
+Everything that can go wrong becomes one `Trouble`, which says what may be done about it.
+"""
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import Final
+
+from orchestrator.blobs.base import StoreUnavailable
+from orchestrator.blobs.keep import Kept, keep
+from orchestrator.blobs.encoded import decode_base64
+from orchestrator.blobs.media import NotMedia
+from orchestrator.blobs.spool import Spool
+from orchestrator.domain.asset import Asset
+from orchestrator.domain.outcome import OutcomeState
+from orchestrator.egress.client import Fault
+from orchestrator.egress.download import DownloadFailed, download
+from orchestrator.lifecycle.outcomes import read_reply
+from orchestrator.lifecycle.parcels import Collection
+from orchestrator.lifecycle.services import Services
+from orchestrator.providers.provider import Question
+from orchestrator.storage.assets import relink_assets
+from orchestrator.storage.callbacks import find_callbacks
+from orchestrator.storage.tasks import find_tasks, list_tasks
+
+logger = logging.getLogger(__name__)
+
+_CODES: Final = {
+    Fault.FORBIDDEN: "asset_forbidden",
+    Fault.TOO_LARGE: "asset_too_large",
+    Fault.INVALID_URL: "asset_link_invalid",
+}
+
+
+class Trouble(Exception):
+    """An asset could not be stored; the message is for the job's `error`."""
+
+    def __init__(
+        self, code: str, message: str, *, is_final: bool = False, is_dead_link: bool = False, is_ours: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.is_final = is_final
+        """No repetition will help."""
+        self.is_dead_link = is_dead_link
+        """Another link to the same file may work."""
+        self.is_ours = is_ours
+        """Our own store is the trouble: patience, because the result was paid for."""
+
+
+async def fetch(services: Services, asset: Asset) -> Asset:
+    """The asset with what is now known of its bytes, which are in the store. Raises Trouble."""
+    try:
+        kept = await (_from_reply(services, asset) if asset.source_url is None else _from_link(services, asset))
+    except StoreUnavailable as error:
+        raise Trouble("storage_unavailable", str(error), is_ours=True) from error
+    return replace(
+        asset,
+        state=AssetState.STORED,
+        sha256=kept.sha256,
+        content_type=kept.content_type,
+        bytes=kept.bytes,
+        width=kept.width,
+        height=kept.height,
+    )
+
+
+async def _from_link(services: Services, asset: Asset) -> Kept:
+    assert asset.source_url is not None
+    with Spool(services.blobs.scratch) as spool:
+        try:
+            async with services.downloads:
+                await download(
+                    services.session,
+                    services.guard,
+                    url=asset.source_url,
+                    sink=spool,
+                    max_bytes=services.policy.max_asset_bytes,
+                    timeout=services.policy.download_timeout.total_seconds(),
+                )
+        except DownloadFailed as error:
+            raise Trouble(
+                _CODES.get(error.reason, "asset_unavailable"),
+                f"Asset {asset.index} could not be downloaded: {error}",
+                is_final=not (error.retryable or error.expired),
+                is_dead_link=error.expired,
+            ) from error
+        try:
+            return await keep(services.blobs, spool, max_pixels=services.policy.max_pixels)
+        except NotMedia as error:
+            # A page that says "expired", or a file that broke off: another link may lead to the real one.
+            raise Trouble(
+                f"asset_{error.reason}", f"Asset {asset.index} is not usable: {error}", is_dead_link=True
+            ) from error
+
+
+async def _from_reply(services: Services, asset: Asset) -> Kept:
+    """The bytes came in base64 inside the reply: read it back, and take them out."""
+    async with services.db.reading() as tx:
+        callback = (await find_callbacks(tx, [asset.callback_id]))[asset.callback_id]
+        task = (await find_tasks(tx, [callback.task_id]))[callback.task_id]
+    outcome = await read_reply(services, callback, None, operation=task.operation)
+    data = outcome.artifacts[asset.index].data or ""
+    del outcome
+    async with services.big_bodies:
+        try:
+            content = await asyncio.to_thread(decode_base64, data)
+            if len(content) > services.policy.max_asset_bytes:
+                raise Trouble(
+                    "asset_too_large", f"Asset {asset.index} has {len(content)} bytes, which is too many.", is_final=True
+                )
+            return await keep(services.blobs, content, max_pixels=services.policy.max_pixels)
+        except NotMedia as error:
+            raise Trouble(
+                f"asset_{error.reason}", f"Asset {asset.index} is not usable: {error}", is_final=True
+            ) from error
+
+
+async def fresh_links(services: Services, collection: Collection) -> None:
+    """Ask the provider for the result again, and keep its links where there are as many as before."""
+    job = collection.job
+    async with services.db.reading() as tx:
+        tasks = (await list_tasks(tx, [job.id]))[job.id]
+    task = next((task for task in reversed(tasks) if task.upstream_task_id is not None), None)
+    if task is None:
+        return
+    question = Question(upstream_task_id=task.upstream_task_id, trace_id=task.id)
+    (found,) = await services.providers.get(task.provider).ask(job.service, [question])
+    outcome = found.outcome
+    if outcome is None or outcome.state is not OutcomeState.SUCCEEDED:
+        return
+    if len(outcome.artifacts) != len(collection.assets):
+        logger.warning("job.links_differ job=%s had=%d", job.id, len(collection.assets))
+        return
+    rows = [
+        {"id": asset.id, "source_url": artifact.url}
+        for asset, artifact in zip(collection.assets, outcome.artifacts, strict=True)
+        if artifact.url is not None and asset.source_url is not None
+    ]
+    async with services.db.writing() as tx:
+        await relink_assets(tx, rows)

@@ -1,0 +1,148 @@
+"""Submit: hand a leased task to its provider, once.
+
+A submit costs money and cannot be taken back, so the order of things is the point of this module: the task is marked
+`sending` and committed before the first byte leaves. Whatever happens after that (no answer, a reset, a 500, our own
+death) leaves a task that may have been started; it becomes `unknown`, and `reconcile` asks the provider for it by
+`trace_id`. Only where nothing was started (429, connection refused) does the task go back to its queue.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from orchestrator.domain.backoff import exponential
+from orchestrator.domain.errors import OrchestratorError
+from orchestrator.domain.job import EXPIRE, SUBMIT, Job
+from orchestrator.domain.operations import OPERATIONS
+from orchestrator.domain.policy import Policy, Reach
+from orchestrator.domain.signing import callback_token
+from orchestrator.domain.task import BACK_OFF, DOUBT, Task
+from orchestrator.lifecycle.end import EXPIRED, end_job
+from orchestrator.lifecycle.inputs import load_submission
+from orchestrator.lifecycle.metrics import SUBMITS
+from orchestrator.lifecycle.receive import record_answer
+from orchestrator.lifecycle.services import Services
+from orchestrator.providers.provider import NotSent
+from orchestrator.providers.replies import Accepted, Ambiguous, Busy, Finished, Refused
+from orchestrator.storage.jobs import move_jobs
+from orchestrator.storage.tasks import acknowledge_tasks, move_tasks, send_tasks
+
+logger = logging.getLogger(__name__)
+
+
+async def submit(services: Services, job: Job, task: Task) -> None:
+    """Submit the task, unless somebody else took it over or its job needs it no more."""
+    if services.now() >= task.deadline_at:
+        await end_job(services, EXPIRE, job.id, EXPIRED)
+        return
+    submission = await load_submission(services, job, task, _way_back(services, task))
+    if not await services.together(_mark_sending, task):
+        logger.info("task.taken_over job=%s task=%s attempt=%d", job.id, task.id, task.attempt)
+        return
+    provider = services.providers.get(task.provider)
+    reply = await provider.submit(submission, timeout=services.policy.submit_timeout.total_seconds())
+    SUBMITS.labels(type(reply.answer).__name__.lower()).inc()
+    match reply.answer:
+        case Accepted(task_id=upstream_task_id):
+            await services.together(_record_accepted, _Acknowledgement(job, task, upstream_task_id))
+        case Finished() | Refused():
+            await record_answer(services, task, reply)
+        case Busy(error=error):
+            await _back_off(services, task, f"{error.code}: {error.message}", reply.retry_after)
+        case NotSent(reason=reason):
+            await _back_off(services, task, reason, None)
+        case Ambiguous(reason=reason):
+            logger.warning("task.unknown job=%s task=%s reason=%s", job.id, task.id, reason)
+            await services.together(_record_doubt, _Doubt(job, task, reason))
+        case _:
+            assert_never(reply.answer)
+
+
+def first_question_at(policy: Policy, task: Task, *, now: datetime) -> datetime:
+    """When the provider is first asked about a task that it accepted at `now`."""
+    if policy.reach is Reach.POLL:
+        wait = policy.poll_every
+    else:
+        wait = policy.reconcile_after or OPERATIONS[task.operation].overdue_after
+    return min(now + wait, max(task.deadline_at, now))
+
+
+@dataclass(frozen=True, slots=True)
+class _Acknowledgement:
+    job: Job
+    task: Task
+    upstream_task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    job: Job
+    task: Task
+    reason: str
+
+
+def _way_back(services: Services, task: Task) -> str | None:
+    """Our receiver's address for this task, or None where the provider cannot reach it."""
+    if services.policy.reach is Reach.POLL:
+        return None
+    token = callback_token(services.secret_keys[0], task.id)
+    return f"{services.policy.public_url.rstrip('/')}/callbacks/{task.id}/{token}"
+
+
+async def _mark_sending(services: Services, tasks: Sequence[Task]) -> Sequence[bool | OrchestratorError]:
+    now = services.now()
+    rows = [
+        {"id": task.id, "attempt": task.attempt, "due_at": now + services.policy.lease, "sent_at": now}
+        for task in tasks
+    ]
+    async with services.db.writing() as tx:
+        ours = await send_tasks(tx, rows)
+    return [task.id in ours for task in tasks]
+
+
+async def _record_accepted(services: Services, items: Sequence[_Acknowledgement]) -> Sequence[None]:
+    now = services.now()
+    rows = [
+        {
+            "id": item.task.id,
+            "upstream_task_id": item.upstream_task_id,
+            "due_at": first_question_at(services.policy, item.task, now=now),
+        }
+        for item in items
+    ]
+    async with services.db.writing() as tx:
+        await acknowledge_tasks(tx, rows)
+        moved = await move_jobs(tx, SUBMIT, [{"id": item.job.id, "submitted_at": now} for item in items])
+    services.watch.changed(job.id for job in moved)
+    return [None] * len(items)
+
+
+async def _record_doubt(services: Services, items: Sequence[_Doubt]) -> Sequence[None]:
+    now = services.now()
+    due_at = now + min(services.policy.doubt_after, services.policy.reconcile_after or services.policy.doubt_after)
+    rows = [
+        {"id": item.task.id, "attempt": item.task.attempt, "due_at": due_at, "last_error": item.reason}
+        for item in items
+    ]
+    async with services.db.writing() as tx:
+        await move_tasks(tx, DOUBT, rows, fenced=True)
+        moved = await move_jobs(tx, SUBMIT, [{"id": item.job.id, "submitted_at": now} for item in items])
+    services.watch.changed(job.id for job in moved)
+    return [None] * len(items)
+
+
+async def _back_off(services: Services, task: Task, reason: str, retry_after: float | None) -> None:
+    policy, now = services.policy, services.now()
+    wait = exponential(policy.submit_backoff, task.attempt, cap=policy.submit_backoff_cap, chance=services.chance())
+    asked_for = min(timedelta(seconds=retry_after or 0), policy.retry_after_cap)
+    row = {
+        "id": task.id,
+        "attempt": task.attempt,
+        "due_at": min(now + max(wait, asked_for), max(task.deadline_at, now)),
+        "last_error": reason,
+    }
+    logger.info("task.backed_off job=%s task=%s attempt=%d reason=%s", task.job_id, task.id, task.attempt, reason)
+    async with services.db.writing() as tx:
+        await move_tasks(tx, BACK_OFF, [row], fenced=True)

@@ -1,0 +1,88 @@
+"""Reading what stands in the address: path ids and query parameters, each refused by its name.
+
+A parameter that nobody knows is refused too. A misspelt filter that is ignored shows everything, and looks like an
+answer.
+"""
+
+import re
+from collections.abc import Collection
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from orchestrator.domain.errors import NotFound, Rejected
+from orchestrator.web.state import Request
+
+W = TypeVar("W", bound=StrEnum)
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def as_id(text: str) -> str | None:
+    """`text` as ids are kept, or None when it is none."""
+    lowered = text.lower()
+    return lowered if _ID.fullmatch(lowered) else None
+
+
+def path_id(request: Request, noun: str) -> str:
+    """The id in the path. What is no id is NotFound, as any id is that nothing has."""
+    given: str = request.path_params["id"]
+    found = as_id(given)
+    if found is None:
+        raise NotFound(f"There is no {noun} {given}.")
+    return found
+
+
+class Query:
+    """The query parameters of one request."""
+
+    def __init__(self, request: Request, *, known: Collection[str]) -> None:
+        self._given = request.query_params
+        unknown = next((name for name in self._given if name not in known), None)
+        if unknown is not None:
+            raise Rejected(unknown, f"is not a parameter here; the parameters are {', '.join(sorted(known))}.")
+
+    def text(self, name: str) -> str | None:
+        """The value, or None when it is missing or empty."""
+        return self._given.get(name) or None
+
+    def number(self, name: str, *, least: int, most: int, default: int) -> int:
+        """A whole number within bounds, or Rejected."""
+        text = self.text(name)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+            raise Rejected(name, f"must be a whole number from {least} to {most}.")
+        return int(text)
+
+    def id(self, name: str) -> str | None:
+        """An id, or Rejected."""
+        text = self.text(name)
+        if text is None:
+            return None
+        found = as_id(text)
+        if found is None:
+            raise Rejected(name, "is not an id.")
+        return found
+
+    def words(self, name: str, kind: type[W]) -> list[W]:
+        """Words of `kind`, given several times or with commas between them, or Rejected."""
+        given = [word.strip() for value in self._given.getlist(name) for word in value.split(",") if word.strip()]
+        unknown = next((word for word in given if word not in kind), None)
+        if unknown is not None:
+            raise Rejected(name, f"{unknown!r} is unknown; use {', '.join(kind)}.")
+        return [kind(word) for word in given]
+
+    def instant(self, name: str) -> datetime | None:
+        """An instant with its time zone, as RFC 3339 writes it, or Rejected."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            # A plus that was not quoted arrives as a space.
+            instant = datetime.fromisoformat(text.replace(" ", "+"))
+            if instant.tzinfo is not None:
+                return instant.astimezone(UTC)
+        except (ValueError, OverflowError) as exc:
+            raise Rejected(name, "is not a time; write it like 2026-01-31T09:30:00Z.") from exc
+        raise Rejected(name, "has no time zone; write it like 2026-01-31T09:30:00Z.")
