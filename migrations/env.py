@@ -5,6 +5,7 @@ either happened or did not.
 """
 
 from alembic import context
+
 from orchestrator.storage.schema import metadata
 
 connection = context.config.attributes["connection"]

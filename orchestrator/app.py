@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 
 import uuid_utils
 from starlette.applications import Starlette
+from starlette.types import Lifespan
 
 from orchestrator.api import routes as api_routes
-from orchestrator.blobs import open_store
+from orchestrator.blobs.registry import open_store
 from orchestrator.config import Settings
 from orchestrator.domain.errors import OrchestratorError
 from orchestrator.domain.ids import ConsumerId
@@ -57,6 +58,12 @@ class NotMigrated(OrchestratorError):
     code = "not_migrated"
 
 
+class WorkersDied(OrchestratorError):
+    """A loop ended by an error that nobody foresaw; the process ends with it, and says so by its exit code."""
+
+    code = "workers_died"
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """Services that are ready, and what the operator has to be told once."""
@@ -70,12 +77,26 @@ def create_app(settings: Settings, *, with_workers: bool = True) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
-        started = await start(settings)
+        async with running(settings, with_workers=with_workers) as services:
+            yield {"services": services}
+
+    return edges(lifespan)
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, with_workers: bool = True) -> AsyncIterator[Services]:
+    """Open services, their workers beside them, for as long as the block runs; then drained and closed."""
+    started = await start(settings)
+    try:
         _say(settings, started)
         async with _working(started.services, with_workers):
-            yield {"services": started.services}
+            yield started.services
+    finally:
         await started.services.close()
 
+
+def edges(lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    """The HTTP edges alone; `lifespan` provides the services in the state."""
     return Starlette(
         routes=[*api_routes, *receiver_routes],
         middleware=middleware,
@@ -86,6 +107,7 @@ def create_app(settings: Settings, *, with_workers: bool = True) -> Starlette:
 
 async def start(settings: Settings) -> Started:
     """Open everything that the settings name. Raises when any of it cannot be used."""
+    blobs = open_store(settings.storage_url)
     db = Database(settings.database_url, pool_size=settings.database_pool)
     try:
         await _migrate(db)
@@ -98,7 +120,7 @@ async def start(settings: Settings) -> Started:
     provider = Provider(settings.provider_name, base_url=settings.upstream_url, token=settings.upstream_token)
     services = Services(
         db=db,
-        blobs=open_store(settings.storage_url),
+        blobs=blobs,
         guard=guard,
         session=open_session(guard),
         providers=Providers([provider]),
@@ -119,23 +141,25 @@ async def _working(services: Services, with_workers: bool) -> AsyncIterator[None
         yield
         return
     supervisor = Supervisor(services)
-    running = asyncio.create_task(supervisor.run(), name="workers")
-    running.add_done_callback(_stop_the_process)
+    loops = asyncio.create_task(supervisor.run(), name="workers")
+    loops.add_done_callback(_stop_the_process)
     try:
         yield
     finally:
-        running.remove_done_callback(_stop_the_process)
+        loops.remove_done_callback(_stop_the_process)
         supervisor.stop()
-        await asyncio.wait([running], timeout=DRAIN_SECONDS)
-        if not running.done():
+        await asyncio.wait([loops], timeout=DRAIN_SECONDS)
+        if not loops.done():
             logger.warning("workers.cut_off: what is in hand comes due again when its leases run out")
-            running.cancel()
-            await asyncio.wait([running])
+            loops.cancel()
+            await asyncio.wait([loops])
+    if not loops.cancelled() and (death := loops.exception()) is not None:
+        raise WorkersDied(f"The workers died of {death!r}.") from death
 
 
-def _stop_the_process(running: "asyncio.Task[None]") -> None:
+def _stop_the_process(loops: "asyncio.Task[None]") -> None:
     """Workers never end by themselves: a process without them must not look alive."""
-    logger.critical("workers.died", exc_info=running.exception() if not running.cancelled() else None)
+    logger.critical("workers.died", exc_info=loops.exception() if not loops.cancelled() else None)
     os.kill(os.getpid(), signal.SIGTERM)
 
 

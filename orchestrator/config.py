@@ -114,7 +114,6 @@ class Settings(BaseSettings):
 
     def to_policy(self) -> Policy:
         """The numbers that verbs obey."""
-        seconds = {"reconcile_after": self.reconcile_after, "retain_jobs": self.retain_jobs}
         return Policy(
             public_url=self.public_url.rstrip("/"),
             reach=self._reach(),
@@ -124,7 +123,8 @@ class Settings(BaseSettings):
             max_callback_bytes=self.max_callback_bytes,
             max_request_bytes=self.max_request_bytes,
             max_asset_bytes=self.max_asset_bytes,
-            **{name: None if value is None else timedelta(seconds=value) for name, value in seconds.items()},
+            reconcile_after=_duration(self.reconcile_after),
+            retain_jobs=_duration(self.retain_jobs),
         )
 
     def _reach(self) -> Reach:
@@ -134,6 +134,10 @@ class Settings(BaseSettings):
         unreachable = _is_private(urlsplit(self.public_url).hostname or "")
         outside = not _is_private(urlsplit(self.upstream_url).hostname or "")
         return Reach.POLL if unreachable and outside else Reach.CALLBACK
+
+
+def _duration(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _is_private(host: str) -> bool:

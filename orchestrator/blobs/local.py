@@ -8,7 +8,7 @@ What would surprise you:
 
 * The same bytes have the same key, so a file that is there with the right size is kept. Its folder is synced all the
   same: whoever wrote it may not have come that far yet.
-* Folders are synced upward only the first time that this process uses them.
+* A folder's own entry is synced the first time that this process uses the folder, not only when it makes it.
 """
 
 import os
@@ -31,8 +31,12 @@ class LocalStore(BlobStore):
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
-        self._synced: set[Path] = set()
+        self._durable: set[Path] = set()
+        made = [folder for folder in (self._root, *self._root.parents) if not folder.exists()]
         super().__init__(str(self._root), self._root / ".scratch")
+        with storing(self.name):
+            for folder in made:
+                _sync(folder.parent)
 
     def put_now(self, key: str, source: Path | bytes) -> None:
         """Store durably; see `BlobStore.put`."""
@@ -84,14 +88,12 @@ class LocalStore(BlobStore):
             raise
 
     def _sync_folders(self, folder: Path) -> None:
+        """Make the newest entry of `folder` durable, and the way down to it where this process has not yet."""
         _sync(folder)
-        if folder in self._synced:
-            return
-        above = folder
-        while above != self._root:
-            above = above.parent
-            _sync(above)
-        self._synced.add(folder)
+        while folder != self._root and folder not in self._durable:
+            _sync(folder.parent)
+            self._durable.add(folder)
+            folder = folder.parent
 
     def _check_root(self) -> None:
         """Raise StoreUnavailable when the whole folder is gone: a blob in an unmounted volume is not lost."""

@@ -45,6 +45,9 @@ _HEIC: Final = _image("image/heic", None)
 _MP4: Final = _video("video/mp4")
 _M4A: Final = _audio("audio/mp4")
 
+# Bit rate 1 to 14 in the high half of the byte, sampling rate 0 to 2 in the next two bits.
+_RATES: Final = b"[" + b"".join(rb"\x%x0-\x%xb" % (rate, rate) for rate in range(1, 15)) + b"]"
+
 # In order: the first that matches counts. A dot is any byte.
 _SIGNATURES: Final = tuple(
     (re.compile(pattern, re.DOTALL), found)
@@ -66,8 +69,8 @@ _SIGNATURES: Final = tuple(
         (rb"MThd\x00\x00\x00\x06", _audio("audio/midi")),
         (rb"FORM....AIF[FC]", _audio("audio/aiff")),
         (rb"ID3[\x02-\x04]", _audio("audio/mpeg")),
-        # An MPEG audio frame: sync, version 1, 2 or 2.5, layer II or III, then a bit rate and a sampling rate that exist.
-        (rb"\xff[\xfa-\xfd\xf2-\xf5\xe2-\xe5][\x10-\xeb]", _audio("audio/mpeg")),
+        # An MPEG audio frame: sync, version 1, 2 or 2.5, layer II or III, then rates that exist.
+        (rb"\xff[\xfa-\xfd\xf2-\xf5\xe2-\xe5]" + _RATES, _audio("audio/mpeg")),
         (rb"\xff[\xf0\xf1\xf8\xf9]", _audio("audio/aac")),
     )
 )

@@ -116,9 +116,9 @@ def parse_url(url: str) -> URL:
     text = url.strip(" ").replace(" ", "%20")
     try:
         parsed = URL(text, encoded=text.isascii())
+        _check_authority(parsed)
     except ValueError as exc:
         raise Forbidden(f"The URL cannot be understood: {exc}") from exc
-    _check_authority(parsed)
     return parsed
 
 
@@ -141,6 +141,7 @@ def _check_host(host: str, *, bracketed: bool) -> None:
         raise Forbidden(f"The host {host} is in brackets and is not an IPv6 address.")
     if not bracketed and not _NAME.fullmatch(host):
         raise Forbidden(f"The host {host} is not a name that DNS knows.")
+    _literal(host)
 
 
 def _literal(host: str) -> _Address | None:

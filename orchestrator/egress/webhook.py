@@ -41,7 +41,7 @@ class Reply:
     excerpt: str
     """The first KiB of the answer's body, as text; the guard's reason when it refused the address."""
     error: str | None
-    """A word of `Fault` when the attempt failed, None for 2xx."""
+    """A word of `Fault`: there was no answer, or it was a redirect. None for a status that speaks for itself."""
     seconds: float
     """How long the attempt took."""
 
@@ -75,7 +75,7 @@ async def send_webhook(
         status=answer.status,
         retry_after=parse_retry_after(answer.headers.get("retry-after"), now=now),
         excerpt=excerpt,
-        error=_verdict(answer.status),
+        error=Fault.REDIRECT if 300 <= answer.status < 400 else None,
         seconds=time.monotonic() - started,
     )
 
@@ -108,12 +108,6 @@ async def _excerpt(answer: aiohttp.ClientResponse, deadline: float) -> str:
         # Back to the pool when the body was complete; closed otherwise.
         answer.release()
     return read.decode("utf-8", "replace")
-
-
-def _verdict(status: int) -> Fault | None:
-    if 200 <= status < 300:
-        return None
-    return Fault.REDIRECT if 300 <= status < 400 else Fault.STATUS
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> float | None:

@@ -106,9 +106,7 @@ async def _after_trouble(services: Services, collection: Collection, trouble: Tr
         return
     if trouble.is_dead_link and job.collects >= _REFRESH_FROM:
         await fresh_links(services, collection)
-    wait = exponential(
-        policy.collect_backoff, job.collects, cap=policy.collect_backoff_cap, chance=services.chance()
-    )
+    wait = exponential(policy.collect_backoff, job.collects, cap=policy.collect_backoff_cap, chance=services.chance())
     logger.info("job.waits job=%s try=%d code=%s %s", job.id, job.collects, trouble.code, trouble)
     async with services.db.writing() as tx:
         await renew_lease(tx, job, until=services.now() + wait)
@@ -158,5 +156,3 @@ def _asset_row(asset: Asset, now: datetime) -> dict[str, Any]:
         "source_url": asset.source_url,
         "stored_at": now,
     }
-
-

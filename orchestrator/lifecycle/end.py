@@ -1,7 +1,7 @@
 """Ending a job without a result: failed, canceled, expired. One transaction moves the job, closes its tasks and owes
 the news to its consumer."""
 
-from typing import Final
+from typing import Any, Final
 
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Failure, Job, JobState
@@ -29,7 +29,7 @@ async def end_job(
     With `attempt`, also when that lease of the job was lost.
     """
     now = services.now()
-    row = {"id": job_id, "error": as_json(failure.as_dict()), "finished_at": now}
+    row: dict[str, Any] = {"id": job_id, "error": as_json(failure.as_dict()), "finished_at": now}
     if attempt is not None:
         row["attempt"] = attempt
     async with services.db.writing() as tx:

@@ -8,12 +8,12 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from orchestrator.blobs.base import StoreUnavailable
-from orchestrator.blobs.keep import Kept, keep
 from orchestrator.blobs.encoded import decode_base64
-from orchestrator.blobs.media import NotMedia
+from orchestrator.blobs.errors import StoreUnavailable
+from orchestrator.blobs.keep import Kept, keep
+from orchestrator.blobs.media import Flaw, NotMedia
 from orchestrator.blobs.spool import Spool
-from orchestrator.domain.asset import Asset
+from orchestrator.domain.asset import Asset, AssetState
 from orchestrator.domain.outcome import OutcomeState
 from orchestrator.egress.client import Fault
 from orchestrator.egress.download import DownloadFailed, download
@@ -88,11 +88,20 @@ async def _from_link(services: Services, asset: Asset) -> Kept:
                 is_dead_link=error.expired,
             ) from error
         try:
-            return await keep(services.blobs, spool, max_pixels=services.policy.max_pixels)
+            return await keep(
+                services.blobs,
+                spool.finish(),
+                sha256=spool.sha256,
+                expected_kind=asset.kind,
+                max_pixels=services.policy.max_pixels,
+            )
         except NotMedia as error:
             # A page that says "expired", or a file that broke off: another link may lead to the real one.
             raise Trouble(
-                f"asset_{error.reason}", f"Asset {asset.index} is not usable: {error}", is_dead_link=True
+                f"asset_{error.reason}",
+                f"Asset {asset.index} is not usable: {error}",
+                is_final=error.reason is Flaw.TOO_MANY_PIXELS,
+                is_dead_link=True,
             ) from error
 
 
@@ -109,9 +118,11 @@ async def _from_reply(services: Services, asset: Asset) -> Kept:
             content = await asyncio.to_thread(decode_base64, data)
             if len(content) > services.policy.max_asset_bytes:
                 raise Trouble(
-                    "asset_too_large", f"Asset {asset.index} has {len(content)} bytes, which is too many.", is_final=True
+                    "asset_too_large",
+                    f"Asset {asset.index} has {len(content)} bytes, which is too many.",
+                    is_final=True,
                 )
-            return await keep(services.blobs, content, max_pixels=services.policy.max_pixels)
+            return await keep(services.blobs, content, expected_kind=asset.kind, max_pixels=services.policy.max_pixels)
         except NotMedia as error:
             raise Trouble(
                 f"asset_{error.reason}", f"Asset {asset.index} is not usable: {error}", is_final=True

@@ -154,7 +154,9 @@ async def _move_jobs(
     """Jobs to be stored, jobs that are final, and the replies whose job was decided before them."""
     room = services.handoffs.collect.room
     leased = {"attempt": 1, "due_at": now + services.policy.lease}
-    storing, without_media, failed = [], [], []
+    storing: list[dict[str, Any]] = []
+    without_media: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
     for reading in decided:
         outcome, job_id = reading.outcome, reading.task.job_id
         facts = {"id": job_id, "submitted_at": now, "partial": outcome.partial, "upstream_created": outcome.created}

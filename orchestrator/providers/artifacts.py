@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from orchestrator.domain.outcome import Artifact, AssetKind
 from orchestrator.providers.errors import find_complaint
-from orchestrator.providers.media import family, kind_of, media_url
+from orchestrator.providers.media import MEDIA_ENDINGS, family, kind_of, media_url
 from orchestrator.providers.shape import MAX_ITEMS, JsonObject, text
 from orchestrator.providers.words import Phase, phase
 
@@ -48,6 +48,10 @@ class Trust:
         return Trust(own=good, listed=good).within(node)
 
 
+_Element: TypeAlias = tuple[JsonObject, Trust, _Path]
+"""An element of a list, the trust around it, and where it stands."""
+
+
 def find_artifacts(reply: JsonObject, *, service: str, trust: Trust) -> tuple[Artifact, ...]:
     """The media of the reply's good results; the same URL counts once."""
     unique: dict[str, Artifact] = {}
@@ -70,46 +74,40 @@ class _Walk:
     def media_of(self, node: JsonObject, trust: Trust, path: _Path = ()) -> Iterator[Artifact]:
         """What the object itself names, nested objects included, and then what its lists name, element by element."""
         own: list[Artifact] = []
-        listed: list[tuple[JsonObject, Trust, _Path]] = []
+        listed: list[_Element] = []
         self._spread(node, trust, path, own, listed)
         yield from sorted(own, key=lambda each: (self._rank[each.kind], each.key.rpartition(".")[2].isdigit()))
-        for element, trusted, place in listed:
-            yield from self.media_of(element, trusted, place)
+        for element, trust_around, place in listed:
+            if self._objects_left <= 0:
+                return
+            yield from self.media_of(element, trust_around.inside_element(element), place)
 
-    def _spread(
-        self,
-        node: JsonObject,
-        trust: Trust,
-        path: _Path,
-        own: list[Artifact],
-        listed: list[tuple[JsonObject, Trust, _Path]],
-    ) -> None:
+    def _spread(self, node: JsonObject, trust: Trust, path: _Path, own: list[Artifact], listed: list[_Element]) -> None:
         self._objects_left -= 1
         if len(path) > _MAX_DEPTH or self._objects_left < 0:
             return
         if trust.own:
             own.extend(_fields(node, path, self._service))
-        for name in sorted(node.keys() - _CLOSED):
+        nested = (name for name, value in node.items() if isinstance(value, dict | list) and name not in _CLOSED)
+        for name in sorted(islice(nested, MAX_ITEMS)):
             match node[name]:
-                case dict() as nested:
-                    self._spread(nested, trust.within(nested), (*path, name), own, listed)
+                case dict() as inner:
+                    self._spread(inner, trust.within(inner), (*path, name), own, listed)
                 case list() as elements:
                     for place, element in enumerate(islice(elements, MAX_ITEMS)):
                         if isinstance(element, dict):
-                            listed.append((element, trust.inside_element(element), (*path, name, str(place))))
+                            listed.append((element, trust, (*path, name, str(place))))
 
 
 def _fields(node: JsonObject, path: _Path, service: str) -> Iterator[Artifact]:
     """The media fields of this very object. Bytes beside a link are the same picture, and they do not expire."""
-    inline = text(node.get("b64_json"), limit=1)
-    for name in sorted(node):
-        if inline and name == "url":
-            continue
+    bytes_here = isinstance(inline := node.get("b64_json"), str) and _base64_text(inline, bare=True) is not None
+    names = (name for name in node if name.endswith(MEDIA_ENDINGS) and not (bytes_here and name == "url"))
+    for name in sorted(islice(names, MAX_ITEMS)):
         value = node[name]
-        listed = islice(value, MAX_ITEMS) if isinstance(value, list) and name.endswith("urls") else None
-        for place, each in enumerate((value,) if listed is None else listed):
+        for place, each in enumerate(islice(value, MAX_ITEMS)) if isinstance(value, list) else [(None, value)]:
             if isinstance(each, str) and (kind := kind_of(name, each, service)) is not None:
-                key = ".".join((*path, name) if listed is None else (*path, name, str(place)))
+                key = ".".join((*path, name) if place is None else (*path, name, str(place)))
                 if (found := _artifact(node, each, kind=kind, key=key, inline=name == "b64_json")) is not None:
                     yield found
 
@@ -119,9 +117,8 @@ def _artifact(node: JsonObject, value: str, *, kind: AssetKind, key: str, inline
     data = _base64_text(value, bare=inline) if url is None else None
     if url is None and data is None:
         return None
-    return Artifact(
-        kind=kind, url=url, data=data, revised_prompt=text(node.get("revised_prompt"), limit=32_000), key=key
-    )
+    prompt = text(node.get("revised_prompt"), limit=32_000)
+    return Artifact(kind=kind, url=url, data=data, revised_prompt=prompt, key=text(key) or "")
 
 
 def _base64_text(value: str, *, bare: bool) -> str | None:

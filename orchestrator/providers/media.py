@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 
 from orchestrator.domain.outcome import AssetKind
 
+MEDIA_ENDINGS: Final = ("url", "urls", "b64_json", "last_frame")
+"""How a field's name has to end to be looked at any further."""
+
 _FAMILIES: Final = {
     AssetKind.IMAGE: "openai nano-banana flux seedream midjourney",
-    AssetKind.VIDEO: (
-        "veo sora luma kling hailuo wan seedance dreamina happyhorse digital-human maestro minimax pika pixverse"
-    ),
+    AssetKind.VIDEO: ("veo sora luma kling hailuo wan seedance dreamina happyhorse digital-human maestro minimax"),
     AssetKind.AUDIO: "suno producer fish",
 }
 _FAMILY_OF: Final = {service: kind for kind, services in _FAMILIES.items() for service in services.split()}
@@ -42,7 +43,7 @@ _SUFFIXES: Final = {
     AssetKind.IMAGE: "png jpg jpeg webp gif avif bmp tif tiff",
     AssetKind.VIDEO: "mp4 webm mov mkv m4v",
     AssetKind.AUDIO: "mp3 wav m4a aac flac ogg opus",
-    AssetKind.FILE: "mid midi pcm zip glb obj",
+    AssetKind.FILE: "mid midi pcm zip",
 }
 _KIND_OF_SUFFIX: Final = {f".{suffix}": kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 _MAX_URL: Final = 8192
@@ -88,7 +89,7 @@ def media_url(value: str) -> str | None:
 
 def _stem(name: str, service: str) -> str | None:
     """`video` of `video_url` and `video_urls`, empty for `url`; None if the name is not one of a result."""
-    if service in _WITHOUT_MEDIA or name in _ECHOES.get(service, ()):
+    if not name.endswith(MEDIA_ENDINGS) or service in _WITHOUT_MEDIA or name in _ECHOES.get(service, ()):
         return None
     if name in ("b64_json", "last_frame"):
         return name

@@ -76,7 +76,7 @@ class Records:
     def find(self, *keys: str | None) -> Outcome | None:
         """The outcome under the first key that is known; None if this batch proves nothing about them."""
         found = next((self.outcomes[key] for key in keys if key is not None and key in self.outcomes), None)
-        if found is None and self.is_complete:
+        if found is None and self.is_complete and any(keys):
             return Outcome(state=OutcomeState.UNKNOWN_TASK)
         return found
 
@@ -117,11 +117,10 @@ def read_record(record: object, *, service: str) -> Outcome:
     response = record.get("response", record)  # seedream's records have no `response`: they are one
     reply = response if isinstance(response, dict) else {}
     outcome = judge(reply, service=service, ending=ending, record=record)
+    ids = map(identifier, (record.get("id"), record.get("task_id"), reply.get("task_id")))
     return replace(
         outcome,
-        task_id=next(
-            filter(None, map(identifier, (record.get("id"), record.get("task_id"), reply.get("task_id")))), None
-        ),
+        task_id=next(filter(None, ids), None),
         trace_id=next(iter(_traces(record)), None) or identifier(reply.get("trace_id")),
         created=created(reply),
     )

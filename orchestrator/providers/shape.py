@@ -49,7 +49,7 @@ def identifier(value: object) -> str | None:
 
 
 def whole(value: object) -> int | None:
-    """A number as a whole one, rounded down; None for what is none, is not finite or has no business being so big."""
+    """A number without its fraction; None for what is none, is not finite or has no business being so big."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not math.isfinite(value):
@@ -66,7 +66,7 @@ def created(reply: JsonObject) -> int | None:
 
 
 def progress(*nodes: JsonObject) -> int | None:
-    """Percent done: of the first of `nodes` that says so, else of the slowest of the last one's items."""
+    """Percent done, as the first of `nodes` says, or else as the slowest of their items does."""
     for node in nodes:
         for layer in layers(node):
             if (percent := _percent(layer.get("progress"))) is not None:

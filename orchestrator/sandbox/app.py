@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from orchestrator.sandbox import inspection
 from orchestrator.sandbox.answers import json_response
-from orchestrator.sandbox.calls import build_client
+from orchestrator.sandbox.calls import build_transport
 from orchestrator.sandbox.downloads import download
 from orchestrator.sandbox.lookups import look_up
 from orchestrator.sandbox.operations import OPERATIONS, SERVICES, canonical
@@ -32,20 +32,20 @@ EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 def create_sandbox(
     options: SandboxOptions | None = None,
     *,
-    client: httpx.AsyncClient | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
     clock: Callable[[], float] = time.time,
     rng: Random | None = None,
 ) -> Starlette:
     """Build a sandbox; it runs while its lifespan does.
 
-    `client` sends the callbacks; one that was passed in is not closed. `clock` gives seconds since 1970. `rng` makes
-    ids and chance; by default it is seeded with the options' seed.
+    `transport` sends the callbacks; one that was passed in is not closed. `clock` gives seconds since 1970. `rng`
+    makes ids and chance; by default it is seeded with the options' seed.
 
     Raises:
         UnreadableBehaviour: when the behaviour in the options cannot be read.
     """
     options = options or SandboxOptions()
-    sender = client or build_client(options)
+    sender = transport or build_transport(options)
     sandbox = Sandbox(options, sender, clock=clock, rng=rng or Random(options.seed))  # noqa: S311 - a toy's chance
 
     @asynccontextmanager
@@ -54,7 +54,7 @@ def create_sandbox(
             yield
         finally:
             await sandbox.timers.close()
-            if client is None:
+            if transport is None:
                 await sender.aclose()
 
     routes = [

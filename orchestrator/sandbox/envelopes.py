@@ -51,7 +51,7 @@ def progress_body(task: Task, preview: Item) -> Item:
 
 def held_body(task: Task, items: list[Item]) -> Item:
     """The answer to a submit that was held until the result was there."""
-    if task.order.operation.layout is not Layout.OPENAI:
+    if task.order.operation.layout is not Layout.OPENAI or task.behaviour.partial:
         return callback_body(task, items, nested=False)
     payload = _payload(task, items, nested=False)
     if not task.order.model.startswith("gpt-image"):
@@ -76,7 +76,7 @@ def record(task: Task, items: list[Item] | None, account: Account, *, nested: bo
         "application_id": account.application_id,
         "credential_id": account.credential_id,
         "user_id": account.user_id,
-        "request": task.echo,
+        "request": task.order.body,
         "response": response,
         "created_at": task.created_at,
         "started_at": task.created_at,

@@ -73,7 +73,7 @@ def _present(task: Task) -> Item:
         "operation": task.order.operation.path,
         "state": task.state,
         "callback_url": task.order.callback_url,
-        "request": task.echo,
+        "request": task.order.body,
         "behaviour": _unusual(task.behaviour),
         "created_at": task.created_at,
         "finished_at": task.finished_at,

@@ -15,6 +15,7 @@ HIDDEN: Final = frozenset({"authorization", "cookie"})
 class Submission:
     """A submit as it came in, and what became of it; the status 444 means that the connection was dropped."""
 
+    request_id: str
     at: float
     operation: str
     path: str
@@ -46,11 +47,13 @@ class Journal:
         self._traces = OrderedDict()
         self._attempts = OrderedDict()
 
-    def open(self, request: Request, operation: str, trace_id: str, *, now: float) -> Submission:
-        """Note a submit as soon as it comes in."""
+    def open(self, request: Request, operation: str, request_id: str, *, now: float) -> Submission:
+        """Note a submit as soon as it comes in; until it turns out to have a trace_id, its own id stands for that."""
         headers = {name: "(hidden)" if name in HIDDEN else value for name, value in request.headers.items()}
         path = request.url.path
-        submission = Submission(at=now, operation=operation, path=path, headers=headers, trace_id=trace_id)
+        submission = Submission(
+            request_id=request_id, at=now, operation=operation, path=path, headers=headers, trace_id=request_id
+        )
         self.submissions.append(submission)
         self.counts["submits"] += 1
         return submission

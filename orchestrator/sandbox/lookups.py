@@ -64,10 +64,23 @@ async def _retrieve(sandbox: Sandbox, service: str, query: Mapping[str, object])
 
 
 async def _retrieve_batch(sandbox: Sandbox, service: str, query: Mapping[str, object]) -> Response:
-    found = [task for task in sandbox.book.search(lambda task: task.service == service) if _fits(sandbox, task, query)]
+    found = [task for task in _candidates(sandbox, service, query) if _fits(sandbox, task, query)]
     offset, limit = _number(query, "offset", 0), _number(query, "limit", DEFAULT_LIMIT)
     page = found[offset : offset + limit]
     return json_response({"items": [await _record(sandbox, task) for task in page], "count": len(found)})
+
+
+def _candidates(sandbox: Sandbox, service: str, query: Mapping[str, object]) -> list[Task]:
+    """The service's tasks that are named in the query, or all of them if none is, newest first."""
+    ids, trace_ids = query.get("ids"), query.get("trace_ids")
+    if isinstance(trace_ids, list):
+        named = [sandbox.book.find(trace_id=str(name)) for name in dict.fromkeys(trace_ids)]
+    elif isinstance(ids, list):
+        named = [sandbox.book.find(task_id=str(name)) for name in dict.fromkeys(ids)]
+    else:
+        return list(sandbox.book.newest(service))
+    found = [task for task in named if task is not None and task.service == service]
+    return sorted(found, key=lambda task: task.created_at, reverse=True)
 
 
 def _fits(sandbox: Sandbox, task: Task, query: Mapping[str, object]) -> bool:
@@ -79,16 +92,9 @@ def _fits(sandbox: Sandbox, task: Task, query: Mapping[str, object]) -> bool:
     }
     return (
         all(query.get(name) in (None, value) for name, value in exact.items())
-        and _listed(query, "ids", task.id)
-        and _listed(query, "trace_ids", task.trace_id)
         and _number(query, "created_at_min", 0) <= task.created_at
         and task.created_at <= _number(query, "created_at_max", 1 << 40)
     )
-
-
-def _listed(query: Mapping[str, object], name: str, value: str) -> bool:
-    values = query.get(name)
-    return value in values if isinstance(values, list) else True
 
 
 def _number(query: Mapping[str, object], name: str, default: int) -> int:

@@ -28,6 +28,7 @@ class SandboxOptions:
     behaviour           what every request does unless it says otherwise, such as "ack=full; progress=1"
     callback_timeout    for how long a receiver of callbacks may think
     callback_retries    how often a callback that was not answered 2xx is sent again; the platform promises none
+    callback_pause      before the first such repetition; each further one waits twice as long
     callback_connections  callbacks that may be on their way at once
     keep                how many requests, tasks and callbacks are remembered, each
     cache_bytes         drawn pictures that are kept
@@ -49,6 +50,7 @@ class SandboxOptions:
     behaviour: str = ""
     callback_timeout: float = 10.0
     callback_retries: int = 0
+    callback_pause: float = 1.0
     callback_connections: int = 200
     keep: int = 10_000
     cache_bytes: int = 64 * MEBIBYTE
@@ -58,7 +60,7 @@ class SandboxOptions:
         for name in ("failure_rate", "duplicate_rate", "lost_rate", "early_rate"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is a probability: it lies between 0 and 1.")
-        for name in ("delay", "delay_jitter", "link_ttl", "callback_retries", "cache_bytes"):
+        for name in ("delay", "delay_jitter", "link_ttl", "callback_retries", "callback_pause", "cache_bytes"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative.")
         if self.keep < 1 or self.callback_connections < 1:

@@ -59,7 +59,7 @@ def draw(picture: Picture) -> bytes:
     if picture.format == "png":
         image.save(target, "PNG", compress_level=3)
     else:
-        image.convert("RGB").save(target, picture.format.upper(), quality=88, method=1)
+        image.convert("RGB").save(target, picture.format.upper(), quality=40 if picture.plain else 88, method=1)
     return target.getvalue()
 
 

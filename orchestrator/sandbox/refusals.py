@@ -109,9 +109,7 @@ def bad_request(message: str) -> Refused:
 
 def present(refused: Refused, trace_id: str) -> Response:
     answer = refused.refusal
-    headers = {"x-request-id": trace_id}
-    if refused.retry_after is not None:
-        headers["retry-after"] = f"{refused.retry_after:g}"
+    headers = {} if refused.retry_after is None else {"retry-after": f"{refused.retry_after:g}"}
     if answer.form is Form.HTML:
         page = f"<html><head><title>{answer.status}</title></head><body><h1>{answer.message}</h1></body></html>"
         return Response(page, answer.status, headers, "text/html")

@@ -16,6 +16,7 @@ from orchestrator.sandbox.envelopes import Account
 from orchestrator.sandbox.journal import Journal
 from orchestrator.sandbox.media import Shelf
 from orchestrator.sandbox.options import SandboxOptions
+from orchestrator.sandbox.orders import Order
 from orchestrator.sandbox.tasks import Item, Task, TaskBook
 from orchestrator.sandbox.timers import Timers
 
@@ -24,7 +25,7 @@ class Sandbox:
     """The state of a running sandbox; `clock` gives seconds since 1970."""
 
     def __init__(
-        self, options: SandboxOptions, client: httpx.AsyncClient, *, clock: Callable[[], float], rng: Random
+        self, options: SandboxOptions, transport: httpx.AsyncBaseTransport, *, clock: Callable[[], float], rng: Random
     ) -> None:
         self.options = options
         self.clock = clock
@@ -33,12 +34,30 @@ class Sandbox:
         self.book = TaskBook(options.keep)
         self.shelf = Shelf(options.keep, options.cache_bytes)
         self.journal = Journal(options.keep)
-        self.caller = Caller(client, options, clock=clock, pause=self.timers.pause, report=self.journal.report)
+        self.caller = Caller(transport, options, clock=clock, pause=self.timers.pause, report=self.journal.report)
         self.usual = parse(options.behaviour)
         self._account = [self.new_id() for _ in range(3)]
 
     def new_id(self) -> str:
         return str(UUID(int=self.rng.getrandbits(128), version=4))
+
+    def open_task(
+        self, order: Order, behaviour: Behaviour, *, trace_id: str, base_url: str, inputs: tuple[bytes, ...]
+    ) -> Task:
+        """A new task, in the book but not running yet."""
+        task = Task(
+            id=self.new_id(),
+            document_id=f"{self.rng.getrandbits(96):024x}",
+            trace_id=trace_id,
+            order=order,
+            behaviour=behaviour,
+            base_url=self.options.public_url or base_url,
+            created_at=self.clock(),
+            inputs=inputs,
+        )
+        self.book.add(task)
+        self.journal.counts["tasks_created"] += 1
+        return task
 
     def account(self, operation: str) -> Account:
         application, credential, user = self._account

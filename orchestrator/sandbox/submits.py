@@ -19,7 +19,7 @@ from orchestrator.sandbox.connection import HungUp
 from orchestrator.sandbox.envelopes import acknowledgement, held_body
 from orchestrator.sandbox.gate import asked_for, authorize, told_refusal
 from orchestrator.sandbox.journal import Submission
-from orchestrator.sandbox.orders import Order, read_order, subject_of
+from orchestrator.sandbox.orders import Body, images_of, read_order, subject_of
 from orchestrator.sandbox.pictures import MOST_INPUTS, thumbnail
 from orchestrator.sandbox.refusals import Form, Refused, present, refusal
 from orchestrator.sandbox.shapes import Operation
@@ -34,6 +34,7 @@ async def submit(request: Request, operation: Operation) -> Response:
         answer = await _serve(sandbox, request, operation, submission)
     except Refused as refused:
         answer = present(refused, submission.trace_id)
+    answer.headers["x-request-id"] = submission.request_id
     sandbox.journal.close(submission, answer.status_code)
     return answer
 
@@ -41,8 +42,10 @@ async def submit(request: Request, operation: Operation) -> Response:
 async def _serve(sandbox: Sandbox, request: Request, operation: Operation, submission: Submission) -> Response:
     authorize(request, sandbox.options.token)
     received = await read_body(request, sandbox.options.max_body)
-    _note(submission, received)
-    text, behaviour = _read_behaviour(sandbox, request, operation, received)
+    # From here on, only the shortened body is held on to: a task must not keep megabytes of inline pictures alive.
+    fields = submission.body = {name: shorten(value) for name, value in received.fields.items()}
+    submission.trace_id = str(fields.get("trace_id") or submission.trace_id)
+    text, behaviour = _read_behaviour(sandbox, request, operation, fields)
     if behaviour.drop == "before":
         await sandbox.timers.pause(behaviour.hang)
         return HungUp()
@@ -50,9 +53,16 @@ async def _serve(sandbox: Sandbox, request: Request, operation: Operation, submi
     if refused and not behaviour.anyway:
         await sandbox.timers.pause(behaviour.hang)
         raise refused
-    order = read_order(operation, received.fields, text)
+    order = read_order(operation, fields, text)
     _check_room(sandbox)
-    task = await _open(sandbox, request, order, behaviour, received, submission)
+    task = sandbox.open_task(
+        order,
+        behaviour,
+        trace_id=submission.trace_id,
+        base_url=f"{request.url.scheme}://{request.url.netloc}",
+        inputs=await _thumbnails(received),
+    )
+    submission.task_id = task.id
     answer = await _answer(sandbox, task, quick=refused is not None)
     await sandbox.timers.pause(behaviour.hang)
     if refused:
@@ -60,17 +70,9 @@ async def _serve(sandbox: Sandbox, request: Request, operation: Operation, submi
     return HungUp() if behaviour.drop == "after" else answer
 
 
-def _note(submission: Submission, received: Received) -> None:
-    submission.body = shorten(received.fields)
-    if isinstance(trace_id := received.fields.get("trace_id"), str) and trace_id:
-        submission.trace_id = trace_id
-
-
-def _read_behaviour(
-    sandbox: Sandbox, request: Request, operation: Operation, received: Received
-) -> tuple[str, Behaviour]:
+def _read_behaviour(sandbox: Sandbox, request: Request, operation: Operation, fields: Body) -> tuple[str, Behaviour]:
     """The text to draw and the behaviour asked for; what is limited to the first few attempts is lifted after them."""
-    prompt = subject_of(received.fields)
+    prompt = subject_of(fields)
     text, told = split_prompt(prompt)
     behaviour = sandbox.by_chance(asked_for(request, told, sandbox.usual))
     if behaviour.times is not None and sandbox.journal.attempt(operation.path, prompt) > behaviour.times:
@@ -84,31 +86,10 @@ def _check_room(sandbox: Sandbox) -> None:
         raise Refused(refusal("too_many_requests"))
 
 
-async def _open(
-    sandbox: Sandbox,
-    request: Request,
-    order: Order,
-    behaviour: Behaviour,
-    received: Received,
-    submission: Submission,
-) -> Task:
-    pictures = [*received.uploads, *inline_images(order.images)]
+async def _thumbnails(received: Received) -> tuple[bytes, ...]:
+    pictures = [*received.uploads, *inline_images(images_of(received.fields))]
     small = [await asyncio.to_thread(thumbnail, picture) for picture in pictures[:MOST_INPUTS]]
-    task = Task(
-        id=sandbox.new_id(),
-        document_id=f"{sandbox.rng.getrandbits(96):024x}",
-        trace_id=submission.trace_id,
-        order=order,
-        behaviour=behaviour,
-        echo=submission.body,
-        base_url=sandbox.options.public_url or f"{request.url.scheme}://{request.url.netloc}",
-        created_at=sandbox.clock(),
-        inputs=tuple(picture for picture in small if picture),
-    )
-    submission.task_id = task.id
-    sandbox.book.add(task)
-    sandbox.journal.counts["tasks_created"] += 1
-    return task
+    return tuple(picture for picture in small if picture)
 
 
 async def _answer(sandbox: Sandbox, task: Task, *, quick: bool) -> Response:
@@ -125,13 +106,13 @@ async def _answer(sandbox: Sandbox, task: Task, *, quick: bool) -> Response:
     if task.finished_at is not None:
         await runs.call_back(sandbox, task)
     status, body = acknowledgement(task)
-    return json_response(body, status, {"x-request-id": task.trace_id})
+    return json_response(body, status)
 
 
 async def _result(sandbox: Sandbox, task: Task) -> Response:
     items = await sandbox.items_of(task)
     if items is not None:
-        return json_response(held_body(task, items), headers={"x-request-id": task.trace_id})
+        return json_response(held_body(task, items))
     error = task.error if isinstance(task.error, dict) else {}
     answer = refusal(task.behaviour.fail or "api_error")
     if task.behaviour.upper_code:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -28,7 +28,6 @@ class Task:
     trace_id: str
     order: Order
     behaviour: Behaviour
-    echo: object
     base_url: str
     created_at: float
     inputs: tuple[bytes, ...] = ()
@@ -83,9 +82,11 @@ class TaskBook:
         task = self._tasks.get(key or "")
         return None if task is None or task.behaviour.forget else task
 
-    def search(self, wanted: Callable[[Task], bool]) -> Iterator[Task]:
-        """The tasks that are wanted, newest first."""
-        return (task for task in reversed(self._tasks.values()) if not task.behaviour.forget and wanted(task))
+    def newest(self, service: str) -> Iterator[Task]:
+        """The service's tasks, newest first."""
+        return (
+            task for task in reversed(self._tasks.values()) if task.service == service and not task.behaviour.forget
+        )
 
     def __iter__(self) -> Iterator[Task]:
         return iter(self._tasks.values())

@@ -52,8 +52,7 @@ async def acknowledge_tasks(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> set[Ta
     Not fenced, on purpose: that the provider gave this id to this task stays true whoever holds the lease by now. A
     task that is decided keeps its state, because its callback may have overtaken the answer to its submit.
     """
-    rows = await tx.execute(_acknowledge(tx.dialect.name), batch(rows))
-    return set(rows.scalars())
+    return set((await tx.execute(_acknowledge(tx.dialect.name), batch(rows))).scalars())
 
 
 async def move_tasks(
@@ -84,8 +83,7 @@ async def close_tasks(
 
 async def note_asked(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> set[TaskId]:
     """Record that the provider was asked and the task goes on. A row holds `id`, `attempt`, `due_at`, `absences`."""
-    rows = await tx.execute(_asked(tx.dialect.name), batch(rows))
-    return set(rows.scalars())
+    return set((await tx.execute(_asked(tx.dialect.name), batch(rows))).scalars())
 
 
 async def lease_to_submit(tx: Tx, *, now: datetime, until: datetime, limit: int) -> list[Task]:

@@ -39,7 +39,7 @@ class Shell:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *_HEADERS]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id), *_HEADERS]
             await send(message)
 
         try:

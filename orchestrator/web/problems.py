@@ -72,6 +72,8 @@ def problem_of(error: BaseException, request: HTTPConnection[Any]) -> Problem:
     known = _known(error)
     status = _status(known)
     told = isinstance(known, OrchestratorError)
+    if known is not error:
+        logger.warning("request.outage %s %s error=%r", request.scope["method"], request.scope["path"], error)
     field: str | msgspec.UnsetType = msgspec.UNSET
     errors: list[FieldError] | msgspec.UnsetType = msgspec.UNSET
     if isinstance(known, Rejected):
@@ -134,8 +136,7 @@ def _known(error: BaseException) -> BaseException:
     """The error itself, or what it amounts to for the caller."""
     if isinstance(error, OrchestratorError) or not is_outage(error):
         return error
-    logger.warning("request.outage error=%r", error)
-    return Unavailable("The database does not answer; try again.", retry_after=2)
+    return Unavailable("The service cannot do this now; try again.", retry_after=2)
 
 
 def _status(error: BaseException) -> HTTPStatus:

@@ -68,9 +68,10 @@ class Query:
     def words(self, name: str, kind: type[W]) -> list[W]:
         """Words of `kind`, given several times or with commas between them, or Rejected."""
         given = [word.strip() for value in self._given.getlist(name) for word in value.split(",") if word.strip()]
-        unknown = next((word for word in given if word not in kind), None)
+        known = {member.value for member in kind}
+        unknown = next((word for word in given if word not in known), None)
         if unknown is not None:
-            raise Rejected(name, f"{unknown!r} is unknown; use {', '.join(kind)}.")
+            raise Rejected(name, f"{unknown!r} is unknown; use {', '.join(sorted(known))}.")
         return [kind(word) for word in given]
 
     def instant(self, name: str) -> datetime | None:

@@ -182,6 +182,7 @@ def test_absence_from_a_full_batch_means_that_the_task_is_not_known() -> None:
 
     assert outcome is not None
     assert outcome.state is OutcomeState.UNKNOWN_TASK
+    assert read_records({"items": [], "count": 0}, service="veo").find(None) is None
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,12 @@ def test_bytes_beside_a_link_are_the_same_picture() -> None:
     assert (artifact.data, artifact.url) == ("QUJD", None)
 
 
+def test_a_link_is_taken_where_the_bytes_beside_it_are_none() -> None:
+    body = {"data": [{"url": f"{HOST}/x", "b64_json": ""}, {"url": f"{HOST}/y", "b64_json": "data:,y"}]}
+
+    assert keys_of(body, "openai") == ["data.0.url", "data.1.url"]
+
+
 def test_the_same_link_counts_once() -> None:
     body = {"data": [{"url": f"{HOST}/x"}, {"url": f"{HOST}/y"}, {"url": f"{HOST}/x"}]}
 
@@ -179,6 +185,10 @@ def test_a_revised_prompt_stays_with_its_picture() -> None:
     first, second = read_callback(body, service="openai").artifacts
 
     assert (first.revised_prompt, second.revised_prompt) == ("ab ?", None)
+
+
+def test_a_key_can_be_stored_whatever_the_names_of_fields_are() -> None:
+    assert keys_of({"x\x00y": {"\ud800_video_url": f"{HOST}/v"}}, "veo") == ["xy.?_video_url"]
 
 
 def test_the_repeated_request_of_a_record_is_never_searched() -> None:
@@ -206,8 +216,16 @@ def test_a_reply_with_very_many_links_yields_64() -> None:
     assert len(keys_of(body, "openai")) == 64
 
 
-def test_no_more_than_ten_thousand_objects_are_looked_at() -> None:
-    chaff: dict[str, object] = {f"a{number}": [{}] * 1000 for number in range(11)}
+@pytest.mark.parametrize("chaff", [[{}] * 1000, {f"b{number}": {} for number in range(1000)}], ids=["lists", "objects"])
+def test_no_more_than_ten_thousand_objects_are_looked_at(chaff: object) -> None:
+    last = {"z": [{"z": {"video_url": f"{HOST}/v"}}]}
 
-    assert keys_of({**chaff, "z": [{"video_url": f"{HOST}/v"}]}, "veo") == []
-    assert len(keys_of({**dict(list(chaff.items())[:9]), "z": [{"video_url": f"{HOST}/v"}]}, "veo")) == 1
+    assert len(keys_of({**{f"a{number}": chaff for number in range(9)}, **last}, "veo")) == 1
+    assert keys_of({**{f"a{number}": chaff for number in range(11)}, **last}, "veo") == []
+
+
+def test_objects_are_counted_where_they_are_nested_too() -> None:
+    chaff: dict[str, object] = {f"b{number}": {} for number in range(1000)}
+    nested = {f"a{number}": chaff for number in range(11)} | {"z": {"video_url": f"{HOST}/v"}}
+
+    assert keys_of(nested, "veo") == []

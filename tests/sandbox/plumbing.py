@@ -88,6 +88,12 @@ class Stage:
         url: str = answer.json()["data"][0]["url"]
         return url
 
+    async def finished(self, task_id: str) -> None:
+        """Wait until the task has ended."""
+        task = self.app.state.sandbox.book.find(task_id=task_id)
+        async with asyncio.timeout(PATIENCE):
+            await task.finished.wait()
+
     async def inspect(self, what: str, **query: str) -> Any:
         return (await self.client.get(f"/_sandbox/{what}", params=query)).json()
 
@@ -96,22 +102,20 @@ class Stage:
 async def playing(options: SandboxOptions | None = None) -> AsyncIterator[Stage]:
     """A sandbox whose lifespan runs, with results at once unless the options say otherwise."""
     receiver, clock = Receiver(), Clock()
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(receiver.app)) as sender:
-        app = create_sandbox(options or SandboxOptions(delay=0), client=sender, clock=clock)
-        headers = {"authorization": "Bearer token"}
-        transport = httpx.ASGITransport(app)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://sandbox.example.com", headers=headers) as client,
-        ):
-            yield Stage(client, receiver, clock, app)
+    app = create_sandbox(options or SandboxOptions(delay=0), transport=httpx.ASGITransport(receiver.app), clock=clock)
+    headers, transport = {"authorization": "Bearer token"}, httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://sandbox.example.com", headers=headers) as client,
+    ):
+        yield Stage(client, receiver, clock, app)
 
 
 class Server(uvicorn.Server):
     """uvicorn in this loop: says when it has started, and leaves the signals to pytest."""
 
     def __init__(self, app: ASGIApp) -> None:
-        super().__init__(uvicorn.Config(app, port=0, http="httptools", log_level="warning"))
+        super().__init__(uvicorn.Config(app, port=0, http="httptools", log_level="warning", log_config=None))
         self.is_up = asyncio.Event()
 
     async def startup(self, sockets: Any = None) -> None:
@@ -124,7 +128,7 @@ class Server(uvicorn.Server):
 
     @property
     def url(self) -> str:
-        return "http://127.0.0.1:{}".format(self.servers[0].sockets[0].getsockname()[1])
+        return f"http://127.0.0.1:{self.servers[0].sockets[0].getsockname()[1]}"
 
 
 @asynccontextmanager

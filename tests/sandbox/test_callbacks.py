@@ -1,11 +1,28 @@
 """Callbacks: what is sent, how often, when, and what becomes of those that nobody takes."""
 
+import asyncio
+from typing import Any
+
 import httpx
 import pytest
 
 from orchestrator.sandbox.app import create_sandbox
 from orchestrator.sandbox.options import SandboxOptions
 from tests.sandbox.plumbing import CALLBACK_URL, Stage, playing
+
+
+async def the_only_call(url: str, patience: float = 10.0) -> Any:
+    """What the sandbox notes of a callback to this address, sent through a real socket."""
+    app = create_sandbox(SandboxOptions(callback_timeout=patience))
+    headers = {"authorization": "Bearer token", "x-sandbox": "early=1"}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox.example.com") as client,
+    ):
+        body = {"prompt": "a kite", "callback_url": url}
+        assert (await client.post("/nano-banana/images", json=body, headers=headers)).status_code == 200
+        (call,) = (await client.get("/_sandbox/callbacks")).json()["items"]
+        return call
 
 
 async def test_a_success_is_told_nested_as_the_guides_print_it(stage: Stage) -> None:
@@ -92,10 +109,9 @@ async def test_an_early_callback_is_taken_before_the_submit_is_answered(stage: S
 async def test_a_late_callback_comes_after_the_record_is_done(stage: Stage) -> None:
     answer = await stage.submit(told="late=3600", callback_url=CALLBACK_URL)
 
-    query = {"action": "retrieve", "id": answer.json()["task_id"]}
-    record = (await stage.client.post("/openai/tasks", json=query)).json()
-    while not record["finished_at"]:
-        record = (await stage.client.post("/openai/tasks", json=query)).json()
+    await stage.finished(answer.json()["task_id"])
+
+    record = (await stage.client.post("/openai/tasks", json={"id": answer.json()["task_id"]})).json()
     assert record["response"]["success"] is True
     assert stage.receiver.is_empty
 
@@ -149,9 +165,8 @@ async def test_a_callback_that_is_not_taken_is_not_sent_again(stage: Stage) -> N
     assert (call["status"], call["url"]) == (500, CALLBACK_URL)
 
 
-async def test_retries_may_be_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.sandbox.calls.FIRST_PAUSE", 0.0)
-    async with playing(SandboxOptions(callback_retries=2)) as stage:
+async def test_retries_may_be_switched_on() -> None:
+    async with playing(SandboxOptions(callback_retries=2, callback_pause=0)) as stage:
         stage.receiver.answers = [500, 503]
         await stage.submit(told="early=1", callback_url=CALLBACK_URL)
         calls = (await stage.inspect("callbacks"))["items"]
@@ -163,17 +178,8 @@ async def test_retries_may_be_switched_on(monkeypatch: pytest.MonkeyPatch) -> No
     "url", ["http://127.0.0.1:9/closed", "http://[broken", "http://exa mple.com/", "http://\u2603\u0000/"]
 )
 async def test_a_callback_that_cannot_be_sent_is_noted(url: str) -> None:
-    app = create_sandbox(SandboxOptions())
-    headers = {"authorization": "Bearer token", "x-sandbox": "early=1"}
-    body = {"prompt": "a kite", "callback_url": url}
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox.example.com") as client,
-    ):
-        answer = await client.post("/nano-banana/images", json=body, headers=headers)
-        (call,) = (await client.get("/_sandbox/callbacks")).json()["items"]
+    call = await the_only_call(url)
 
-    assert answer.status_code == 200
     assert call["status"] is None
     assert call["error"]
 
@@ -207,3 +213,31 @@ async def test_closing_calls_off_what_has_not_happened() -> None:
         receiver = stage.receiver
 
     assert receiver.is_empty
+
+
+async def test_a_receiver_that_speaks_no_http_is_noted() -> None:
+    async def mumble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"mumble\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(mumble, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        call = await the_only_call(f"http://127.0.0.1:{port}/")
+
+    assert call["status"] is None
+    assert call["error"].startswith("ClientResponseError")
+
+
+async def test_a_receiver_that_never_answers_is_given_up() -> None:
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        call = await the_only_call(f"http://127.0.0.1:{port}/", patience=0.2)
+
+    assert "Timeout" in call["error"]

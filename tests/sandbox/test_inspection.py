@@ -28,7 +28,9 @@ async def test_a_long_field_is_remembered_in_short(stage: Stage) -> None:
     await stage.submit("/openai/images/edits", image="data:image/png;base64," + "A" * 100_000)
 
     (request,) = (await stage.inspect("requests"))["items"]
+    (task,) = (await stage.inspect("tasks"))["items"]
     assert len(request["body"]["image"]) < 200
+    assert task["request"] == request["body"]
 
 
 async def test_a_callback_is_remembered_with_what_came_of_it(stage: Stage) -> None:
@@ -39,11 +41,20 @@ async def test_a_callback_is_remembered_with_what_came_of_it(stage: Stage) -> No
     assert call["at"] == stage.clock()
 
 
+async def test_pictures_inside_a_callback_are_remembered_in_short(stage: Stage) -> None:
+    body = await stage.ordered("early=1; b64=1; bytes=100000")
+
+    (call,) = (await stage.inspect("callbacks"))["items"]
+    shown = call["body"]["data"]["data"][0]["b64_json"]
+    assert len(shown) < 200
+    assert str(len(body["data"]["data"][0]["b64_json"])) in shown
+
+
 async def test_a_task_is_listed_with_what_was_unusual(stage: Stage) -> None:
-    await stage.submit(told="fail=forbidden", **{"async": True})
+    await stage.submit(told="fail=forbidden; early=1", callback_url=CALLBACK_URL)
 
     (task,) = (await stage.inspect("tasks"))["items"]
-    assert (task["operation"], task["behaviour"]) == ("openai/images/generations", {"fail": "forbidden"})
+    assert (task["operation"], task["behaviour"]) == ("openai/images/generations", {"fail": "forbidden", "early": True})
 
 
 async def test_lists_can_be_narrowed(stage: Stage) -> None:

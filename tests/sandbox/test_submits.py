@@ -21,7 +21,9 @@ async def test_a_submit_with_a_callback_is_answered_at_once_with_a_task_id(stage
 
 
 async def test_an_asynchronous_submit_is_answered_in_full_and_not_called_back(stage: Stage) -> None:
-    body = (await stage.submit(**{"async": True}, trace_id="mine")).json()
+    asked: dict[str, Any] = {"async": True, "trace_id": "mine"}
+
+    body = (await stage.submit(**asked)).json()
 
     assert body == {"success": True, "task_id": body["task_id"], "trace_id": "mine"}
     assert stage.receiver.is_empty
@@ -84,6 +86,12 @@ async def test_pictures_come_in_the_answer_where_they_are_asked_for(stage: Stage
     assert "url" not in body["data"][0]
 
 
+async def test_a_held_result_may_come_in_part(stage: Stage) -> None:
+    body = (await stage.submit(told="partial=1", n=2)).json()
+
+    assert (body["success"], len(body["data"]), body["error"]["code"]) == (False, 1, "api_error")
+
+
 async def test_a_held_failure_is_an_error_without_success(stage: Stage) -> None:
     answer = await stage.submit(told="fail=forbidden", trace_id="mine")
 
@@ -139,6 +147,14 @@ async def test_what_cannot_be_made_is_refused_at_once(stage: Stage, body: dict[s
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
     assert words in answer.json()["error"]["message"]
+
+
+async def test_json_is_read_whatever_it_is_labelled(stage: Stage) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+
+    answer = await stage.client.post("/nano-banana/images", content=b'{"prompt": "a kite"}', headers=headers)
+
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"text"', b"\xff\xfe"])
@@ -202,7 +218,7 @@ async def test_a_reset_frees_those_who_wait(stage: Stage) -> None:
     async with asyncio.TaskGroup() as group, asyncio.timeout(PATIENCE):
         held = group.create_task(stage.submit(told="delay=3600"))
         while not (await stage.inspect("tasks"))["items"]:
-            continue
+            await asyncio.wait({held}, timeout=0.01)
         await stage.client.post("/_sandbox/reset")
 
     assert held.result().status_code == 500
@@ -219,7 +235,11 @@ async def test_a_url_that_is_edited_is_only_named(stage: Stage) -> None:
 @pytest.mark.parametrize("field", ["image", "image[]"])
 async def test_uploads_are_edited(stage: Stage, field: str) -> None:
     fields = {"model": "gpt-image-1", "prompt": "brighter", "size": "256x256", "n": "2", "trace_id": "form"}
-    files = [(field, ("one.png", PNG, "image/png")), (field, ("two.png", PNG, "image/png")), ("mask", ("m.png", PNG))]
+    files = [
+        (field, ("one.png", PNG, "image/png")),
+        (field, ("two.png", PNG, "image/png")),
+        ("mask", ("m.png", PNG, "image/png")),
+    ]
 
     answer = await stage.client.post("/v1/images/edits", data=fields, files=files)
 
@@ -251,6 +271,14 @@ async def test_more_than_sixteen_images_are_refused(stage: Stage) -> None:
     answer = await stage.submit("/openai/images/edits", image=["http://files.example.com/a.png"] * 17)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("trace_id", ["mine", "\u2603\r\nx: y", 7])
+async def test_any_trace_id_is_echoed(stage: Stage, trace_id: object) -> None:
+    answer = await stage.submit(trace_id=trace_id)
+
+    assert answer.json()["trace_id"] == str(trace_id)
+    assert answer.headers["x-request-id"]
 
 
 async def test_a_seed_makes_ids_repeat_themselves() -> None:

@@ -1,0 +1,26 @@
+"""`orchestrator serve`: the service in the foreground."""
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.app import create_app
+from orchestrator.cli.listening import bind, serve_until
+from orchestrator.cli.reading import read_settings
+from orchestrator.cli.running import run
+from orchestrator.observability import configure_logging
+
+
+def command(
+    *,
+    host: Annotated[str | None, typer.Option(help="Listen on this address instead of ORCHESTRATOR_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Listen on this port instead of ORCHESTRATOR_PORT.")] = None,
+    workers: Annotated[bool, typer.Option(help="Run the workers in this process too.")] = True,
+) -> None:
+    """Settings are environment variables; `orchestrator doctor` lists them. SIGTERM ends it within 15 seconds."""
+    settings = read_settings(host=host, port=port)
+    configure_logging(log_format=settings.log_format, level=settings.log_level)
+    # The port comes first, so that a second service notices at once and touches nothing.
+    with bind(settings.host, settings.port) as listener:
+        app = create_app(settings, with_workers=workers)
+        run(lambda stop: serve_until(stop, app, listener, name="serve"))
