@@ -28,14 +28,11 @@ def wanted_span(header: str | None, if_range: str | None, *, etag: str, size: in
     found = _RANGE.fullmatch(header.strip())
     if found is None or not (found["first"] or found["last"]):
         return None
-    if not found["first"]:
-        # The last so many bytes.
-        span = Span(max(size - int(found["last"]), 0), size)
-    else:
-        last = int(found["last"]) if found["last"] else size - 1
-        if last < int(found["first"]):
-            return None
-        span = Span(int(found["first"]), min(last + 1, size))
-    if span.start >= span.end:
+    first, last = found["first"], found["last"]
+    if first and last and int(last) < int(first):
+        return None
+    start = int(first) if first else max(size - int(last), 0)
+    end = min(int(last) + 1, size) if first and last else size
+    if start >= end:
         raise RangeUnsatisfiable(size)
-    return span
+    return Span(start, end)

@@ -63,11 +63,10 @@ def _wrap(last_id: str) -> str:
 
 
 def _unwrap(cursor: str) -> str:
-    found = None
-    if cursor.isascii():
-        # b64decode skips what is not its alphabet, and raises for an impossible length only.
-        padded = cursor + "=" * (-len(cursor) % 4)
-        found = None if len(cursor) % 4 == 1 else as_id(base64.urlsafe_b64decode(padded).decode("latin-1"))
-    if found is None:
+    try:
+        last_id = as_id(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
+    except ValueError:
+        last_id = None
+    if last_id is None:
         raise Rejected("cursor", "is not a cursor of ours; pass `next_cursor` of the page before, unchanged.")
-    return found
+    return last_id
