@@ -22,8 +22,8 @@ help: ## Say what there is to make
 demo: $(READY) ## See the main job end to end, on this machine alone
 	$(PY) -m orchestrator demo $(ARGS)
 
-test: $(READY) ## Run the tests, on SQLite and on PostgreSQL (ARGS="-k webhook")
-	$(PY) -m pytest $(ARGS)
+test: $(READY) ## Run the tests, on SQLite and on PostgreSQL (ARGS="-k webhook", or ARGS="-n 0" one by one)
+	$(PY) -m pytest -n 2 $(ARGS)
 
 check: $(READY) ## Format, lint, types, layers, and the rules of tests/architecture
 	$(PY) -m ruff format --check

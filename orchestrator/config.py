@@ -67,6 +67,9 @@ class Settings(BaseSettings):
         description="How results come back. `auto`: by callback, or by asking where `PUBLIC_URL` is an address that "
         "the provider cannot reach.",
     )
+    lease: float = Field(
+        60.0, ge=1, le=60, description="Seconds until the work of a process that died is taken up by another."
+    )
     host: str = Field("127.0.0.1", description="The address that `serve` listens on.")
     port: int = Field(8080, ge=0, le=65535, description="The port that `serve` listens on.")
     log_format: Literal["console", "json"] = Field("console", description="How logs are written.")
@@ -118,6 +121,7 @@ class Settings(BaseSettings):
             public_url=self.public_url.rstrip("/"),
             reach=self._reach(),
             resubmit=self.resubmit,
+            lease=timedelta(seconds=self.lease),
             webhook_timeout=timedelta(seconds=self.webhook_timeout),
             link_ttl=timedelta(seconds=self.link_ttl),
             max_callback_bytes=self.max_callback_bytes,

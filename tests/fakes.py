@@ -7,8 +7,9 @@ import asyncio
 import io
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -17,7 +18,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-Answer = Response | Callable[[dict[str, Any]], Response]
+from orchestrator.blobs.errors import StoreFull
+from orchestrator.blobs.local import LocalStore
+
+Answer = Response | Callable[[dict[str, Any]], Response | Awaitable[Response]]
+
+
+class CrampedStore(LocalStore):
+    """A folder on a disk that can run full."""
+
+    is_full = False
+
+    def put_now(self, key: str, source: Path | bytes) -> None:
+        """Store it, if there is room."""
+        if self.is_full:
+            raise StoreFull("There is no room in the store.")
+        super().put_now(key, source)
 
 
 def png(color: str = "teal", size: tuple[int, int] = (32, 16)) -> bytes:
@@ -38,6 +54,8 @@ class World:
     """Answers to the next submits; afterwards every submit is accepted."""
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What the tasks interface knows, by task id and by trace id."""
+    evasion: Response | None = None
+    """What the tasks interface answers instead, as long as this is set."""
     media: dict[str, Answer] = field(default_factory=dict)
     hooks: dict[str, list[Response]] = field(default_factory=lambda: defaultdict(list))
     """Answers of an endpoint to the next webhooks; afterwards 204."""
@@ -45,6 +63,7 @@ class World:
     hang: asyncio.Event = field(default_factory=asyncio.Event)
     """What hangs, hangs until this is set."""
     url: str = ""
+    _moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def app(self) -> Starlette:
@@ -78,14 +97,17 @@ class World:
         else:
             body = await request.json()
         self.submits.append(body | {"_path": request.url.path, "_auth": request.headers.get("authorization")})
+        self._moved.set()
         if self.answers:
-            answer = self.answers.pop(0)
-            return answer(body) if callable(answer) and not isinstance(answer, Response) else answer  # type: ignore[return-value]
+            return await _given(self.answers.pop(0), body)
         return JSONResponse({"task_id": f"up-{len(self.submits)}"})
 
     async def _tasks(self, request: Request) -> Response:
         question = await request.json()
         self.questions.append(question)
+        self._moved.set()
+        if self.evasion is not None:
+            return self.evasion
         if question["action"] == "retrieve":
             return JSONResponse(self.records.get(question.get("trace_id") or question.get("id"), {}))
         keys = question.get("ids") or question.get("trace_ids")
@@ -95,19 +117,35 @@ class World:
     async def _media(self, request: Request) -> Response:
         name = request.path_params["name"]
         self.fetched.append(name)
-        answer = self.media.get(name, Response(status_code=404))
-        return answer if isinstance(answer, Response) else answer({})
+        self._moved.set()
+        return await _given(self.media.get(name, Response(status_code=404)), {})
 
     async def _hook(self, request: Request) -> Response:
         name = request.path_params["name"]
         self.webhooks[name].append((dict(request.headers), await request.body()))
+        self._moved.set()
         return self.hooks[name].pop(0) if self.hooks[name] else Response(status_code=204)
 
     async def _hang(self, request: Request) -> Response:
         self.webhooks[request.path_params["name"]].append((dict(request.headers), await request.body()))
+        self._moved.set()
         await self.hang.wait()
         return Response(status_code=204)
 
     def told(self, name: str) -> list[dict[str, Any]]:
         """The bodies of the webhooks that an endpoint got."""
         return [json.loads(body) for _, body in self.webhooks[name]]
+
+    async def until(self, happened: Callable[["World"], Any]) -> None:
+        """Wait until this has happened here; each request is looked at as it arrives."""
+        async with asyncio.timeout(10):
+            while not happened(self):
+                self._moved.clear()
+                await self._moved.wait()
+
+
+async def _given(answer: Answer, body: dict[str, Any]) -> Response:
+    if isinstance(answer, Response):
+        return answer
+    made = answer(body)
+    return made if isinstance(made, Response) else await made

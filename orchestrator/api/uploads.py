@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from dataclasses import field as _field
+from functools import partial
 from typing import Any, Final
 
 from python_multipart.exceptions import FormParserError
@@ -20,7 +21,7 @@ from orchestrator.blobs.spool import Spool
 from orchestrator.domain.errors import Rejected, TooLarge
 from orchestrator.lifecycle.services import Services
 from orchestrator.web.errors import MalformedForm
-from orchestrator.web.limits import pieces
+from orchestrator.web.limits import batches
 from orchestrator.web.state import Request
 
 MAX_IMAGES: Final = 16
@@ -98,8 +99,8 @@ async def read_form(request: Request, services: Services) -> AsyncIterator[Form]
         parts = _Parts(lambda: spools.enter_context(Spool(services.blobs.scratch, max_memory=_KEPT_IN_MEMORY)))
         try:
             parser = MultipartParser(options.get(b"boundary", b""), parts.callbacks())
-            async for piece in pieces(request, limit=_WHOLE):
-                parser.write(piece)
+            async for batch in batches(request, limit=_WHOLE):
+                await services.blobs.in_thread(partial(parser.write, batch))
             parser.finalize()
         except FormParserError as exc:
             raise MalformedForm(f"The form cannot be read: {exc}.") from exc

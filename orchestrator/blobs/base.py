@@ -18,7 +18,7 @@ from orchestrator.blobs.errors import BlobMissing, StoreUnavailable, storing
 from orchestrator.blobs.spool import sweep
 
 T = TypeVar("T")
-_THREADS: Final = 32
+_THREADS: Final = 4
 _KEY: Final = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
@@ -111,8 +111,12 @@ class BlobStore(ABC):
 
 
 def blob_key(sha256: str) -> str:
-    """The key of bytes by their SHA-256 in hex: `ab/cd/abcd…`, so that no folder grows too large."""
-    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+    """The key of bytes by their SHA-256 in hex: `ab/abcd…`.
+
+    256 folders keep each of a million files in the low thousands; a second level would have nearly every new file make
+    and sync a folder of its own, which costs more than the file does.
+    """
+    return f"{sha256[:2]}/{sha256}"
 
 
 def check_key(key: str) -> str:

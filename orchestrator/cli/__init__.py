@@ -16,6 +16,9 @@ from orchestrator import __version__
 from orchestrator.cli.failures import complain, explain
 from orchestrator.domain.errors import OrchestratorError
 
+INTERRUPTED: Final = 130
+"""What shells make of a process that Ctrl-C has ended."""
+
 COMMANDS: Final = {
     "demo": "See all of it work on this machine, in under a minute.",
     "serve": "Run the service: API, callbacks and workers.",
@@ -33,7 +36,7 @@ COMMANDS: Final = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line, by default this process's own, and exit.
 
-    0 is success, 1 is a failure that was explained on standard error, 2 a command line that makes no sense.
+    0 is success, 1 a failure that was explained on standard error, 2 a command line that makes no sense, 130 Ctrl-C.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -41,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OrchestratorError as error:
         complain(explain(error))
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:

@@ -52,17 +52,16 @@ class Service:
         except ValueError as error:
             raise Failure(f"{self._client.base_url} answered something that is not JSON; is it the service?") from error
 
-    def follow(self, job_id: str) -> Iterator[dict[str, Any]]:
+    def follow(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The job as it is, and again whenever it changes, until it is final."""
-        etag = ""
         while True:
-            response = self.call("GET", f"/v1/jobs/{job_id}?wait=30", headers={"if-none-match": etag} if etag else {})
-            if response.status_code == httpx.codes.NOT_MODIFIED:
-                continue
-            job, etag = response.json(), response.headers.get("etag", "")
             yield job
             if job["finished_at"] is not None:
                 return
+            known = {"if-none-match": f'"{job["revision"]}"'}
+            response = self.call("GET", f"/v1/jobs/{job['id']}?wait=30", headers=known)
+            if response.status_code != httpx.codes.NOT_MODIFIED:
+                job = response.json()
 
     def download(self, asset: dict[str, Any], folder: Path, stem: str) -> Path:
         """Store one asset in `folder`, whole or not at all, and return where."""

@@ -4,8 +4,8 @@ import asyncio
 
 import typer
 
-from orchestrator.cli.failures import Failure, starting
-from orchestrator.cli.reading import read_settings
+from orchestrator.cli.failures import Failure
+from orchestrator.cli.reading import read_settings, using_database
 from orchestrator.storage.database import Database
 from orchestrator.storage.migrations import current, head, upgrade
 
@@ -33,7 +33,7 @@ def check_database() -> None:
 
 
 async def _upgrade(url: str) -> tuple[str | None, str]:
-    with starting("the database cannot be upgraded"):
+    with using_database(url):
         db = Database(url)
         try:
             before = await current(db)
@@ -44,7 +44,7 @@ async def _upgrade(url: str) -> tuple[str | None, str]:
 
 
 async def _look(url: str) -> str | None:
-    with starting("the database cannot be read"):
+    with using_database(url):
         db = Database(url)
         try:
             return await current(db)

@@ -1,8 +1,6 @@
 """What a person at a terminal is told when something does not work: one sentence that names it, and no traceback."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from orchestrator.domain.errors import OrchestratorError
 
@@ -18,24 +16,19 @@ def complain(sentence: str) -> None:
     print(f"orchestrator: {sentence}", file=sys.stderr)
 
 
-@contextmanager
-def starting(what: str) -> Iterator[None]:
-    """Turn whatever stops a start into one sentence: at that point it is the surroundings that are wrong, not we."""
-    try:
-        yield
-    except OrchestratorError:
-        raise
-    except Exception as error:
-        raise Failure(f"{what}: {explain(error)}") from error
-
-
 def explain(error: BaseException) -> str:
     """An error as a sentence: the innermost words, without the layers that they were wrapped in."""
     if isinstance(error, BaseExceptionGroup):
         return explain(error.exceptions[0])
+    if isinstance(error, OrchestratorError):
+        return _ended(str(error))
     # Database libraries put the statement, its parameters and a link to their manual around what the database said.
     original = getattr(error, "orig", None) or error
-    text = str(original).strip().partition("\n")[0] or type(original).__name__
-    if isinstance(error, OrchestratorError):
-        text = str(error)
+    if isinstance(original, OSError) and original.strerror:
+        where = f": {original.filename}" if original.filename else ""
+        return _ended(f"{original.strerror}{where}")
+    return _ended(str(original).strip().partition("\n")[0] or type(original).__name__)
+
+
+def _ended(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."

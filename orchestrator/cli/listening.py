@@ -6,22 +6,39 @@ soon as the last request is answered, before the workers have drained.
 """
 
 import asyncio
+import gc
 import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from typing import Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.cli.failures import Failure, starting
+from orchestrator.cli.failures import Failure
 from orchestrator.cli.running import Stop
 
 GRACE_SECONDS: Final = 3
 """How long open requests may take after the signal. With the workers' drain it stays under the 15 s of a good end."""
+
+_COME_BACK: Final[tuple[Message, ...]] = (
+    {
+        "type": "http.response.start",
+        "status": 503,
+        "headers": [(b"retry-after", b"1"), (b"content-length", b"0"), (b"connection", b"close")],
+    },
+    {"type": "http.response.body"},
+)
 
 logger = logging.getLogger(__name__)
 
@@ -52,17 +69,22 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve_until(stop: Stop, app: Starlette, listener: socket.socket, *, name: str) -> None:
-    """Start an application, serve it until the end is asked for, and shut it down.
-
-    Raises Failure when it cannot start.
-    """
+async def serve_until(
+    stop: Stop,
+    app: Starlette,
+    listener: socket.socket,
+    *,
+    name: str,
+    starting: AbstractContextManager[None] = nullcontext(),  # noqa: B008 - it holds nothing and can be entered again
+) -> None:
+    """Start an application within `starting`, serve it until the end is asked for, and shut it down."""
     began = time.monotonic()
     async with AsyncExitStack() as stack:
-        with starting(f"{name} cannot start"):
+        with starting:
             state = await stack.enter_async_context(app.router.lifespan_context(app))
-            await stack.enter_async_context(listening(app, listener, state))
+        await stack.enter_async_context(listening(app, listener, state))
         stop.is_started = True
+        _calm_the_collector()
         logger.info("%s.ready url=%s seconds=%.2f", name, address_of(listener), time.monotonic() - began)
         await stop.asked.wait()
         logger.info("%s.stopping", name)
@@ -73,7 +95,7 @@ async def listening(
     app: ASGIApp, listener: socket.socket, state: Mapping[str, Any] | None = None
 ) -> AsyncIterator[None]:
     """Answer requests while the block runs; each is given its own copy of `state`."""
-    server = _Server(_config(_with_state(app, state or {})))
+    server = _Server(_config(_with_manners(app, state or {})))
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(sockets=[listener]))
         await server.up.wait()
@@ -85,6 +107,17 @@ async def listening(
         finally:
             server.should_exit = True
             await serving
+
+
+def _calm_the_collector() -> None:
+    """Let the garbage collector look at what is new, and seldom at what stays.
+
+    With its defaults it walks everything that is waiting in memory, again and again while a burst is taken in: measured,
+    that was a sixth of the service's time under load. Modules and routes never become garbage and are set aside.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 class _Server(uvicorn.Server):
@@ -121,9 +154,17 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def _with_state(app: ASGIApp, state: Mapping[str, Any]) -> ASGIApp:
+def _with_manners(app: ASGIApp, state: Mapping[str, Any]) -> ASGIApp:
+    """Give each request its own copy of the state, and a request that is cut off at the end an answer that says so."""
+
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         scope["state"] = dict(state)
-        await app(scope, receive, send)
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            # Long polls and event streams outlive any patience. uvicorn would answer 500 and log a traceback for each.
+            for message in _COME_BACK:
+                with suppress(RuntimeError):  # what the server says of a part that was sent already
+                    await send(message)
 
     return call

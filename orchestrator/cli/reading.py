@@ -1,11 +1,15 @@
 """Reading the settings, and saying what is wrong with them by the name that an operator can look for."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import ValidationError
 
-from orchestrator.cli.failures import Failure
+from orchestrator.cli.failures import Failure, explain
 from orchestrator.config import Settings
+from orchestrator.domain.errors import OrchestratorError
 
 PREFIX: Final = "ORCHESTRATOR_"
 
@@ -23,7 +27,29 @@ def read_settings(**given: Any) -> Settings:
 
 def settings_mistakes(error: ValidationError) -> list[str]:
     """One line for each wrong setting: the variable, what is wrong with it, and what it is for."""
-    return [_mistake(dict(each)) for each in error.errors(include_url=False)]
+    # A value that may be of several types has a complaint for each of them; the first will do.
+    first = {each["loc"][:1]: dict(each) for each in reversed(error.errors(include_url=False))}
+    return [_mistake(detail) for detail in reversed(first.values())]
+
+
+@contextmanager
+def using_database(url: str) -> Iterator[None]:
+    """Turn whatever the database or the way to it says into one sentence that names it, without its password."""
+    try:
+        yield
+    except OrchestratorError:
+        raise
+    except Exception as error:
+        said = explain(error)
+        raise Failure(f"the database {without_password(url)} cannot be used: {said}") from error
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":…@", 1)))
 
 
 def _mistake(detail: dict[str, Any]) -> str:
@@ -32,5 +58,5 @@ def _mistake(detail: dict[str, Any]) -> str:
     if name not in Settings.model_fields:
         return f"  {PREFIX}{message}"
     field = Settings.model_fields[name]
-    shown = f", not {detail['input']!r}" if field.repr else ""
+    shown = f" (got {detail['input']!r})" if field.repr else ""
     return f"  {PREFIX}{name.upper()}: {message}{shown}. {field.description}"

@@ -6,7 +6,7 @@ not wait for it.
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,13 +25,16 @@ class Stop:
     is_started: bool = False
 
 
-def run(main: Callable[[Stop], Awaitable[None]]) -> None:
-    """Run `main` until it returns. Asked to end before it has started, it is canceled, and that is no failure."""
+def run(main: Callable[[Stop], Awaitable[None]], *, also: Iterable[signal.Signals] = ()) -> None:
+    """Run `main` until it returns; `also` are further signals that ask for the end.
+
+    Asked to end before it has started, it is canceled, and that is no failure.
+    """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_signaled(main))
+        runner.run(_until_signaled(main, (*SIGNALS, *also)))
 
 
-async def _until_signaled(main: Callable[[Stop], Awaitable[None]]) -> None:
+async def _until_signaled(main: Callable[[Stop], Awaitable[None]], signals: Iterable[signal.Signals]) -> None:
     stop, task, loop = Stop(), asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
 
@@ -40,7 +43,7 @@ async def _until_signaled(main: Callable[[Stop], Awaitable[None]]) -> None:
             task.cancel()
         stop.asked.set()
 
-    for number in SIGNALS:
+    for number in signals:
         loop.add_signal_handler(number, on_signal)
     try:
         await main(stop)

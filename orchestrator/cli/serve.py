@@ -6,7 +6,7 @@ import typer
 
 from orchestrator.app import create_app
 from orchestrator.cli.listening import bind, serve_until
-from orchestrator.cli.reading import read_settings
+from orchestrator.cli.reading import read_settings, using_database
 from orchestrator.cli.running import run
 from orchestrator.observability import configure_logging
 
@@ -23,4 +23,5 @@ def command(
     # The port comes first, so that a second service notices at once and touches nothing.
     with bind(settings.host, settings.port) as listener:
         app = create_app(settings, with_workers=workers)
-        run(lambda stop: serve_until(stop, app, listener, name="serve"))
+        opening = using_database(settings.database_url)
+        run(lambda stop: serve_until(stop, app, listener, name="serve", starting=opening))

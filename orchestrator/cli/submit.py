@@ -104,7 +104,7 @@ def _follow(api: Service, accepted: dict[str, Any]) -> dict[str, Any]:
     out, job = console(), accepted
     try:
         with Status("", console=out) as status:
-            for job in api.follow(accepted["id"]):
+            for job in api.follow(accepted):
                 progress = "" if job["progress"] is None else f" {job['progress']} %"
                 text = f"{job['id']} {colored(job['status'])}{progress}"
                 status.update(text)

@@ -4,8 +4,7 @@ import logging
 from contextlib import AsyncExitStack
 
 from orchestrator.app import running
-from orchestrator.cli.failures import starting
-from orchestrator.cli.reading import read_settings
+from orchestrator.cli.reading import read_settings, using_database
 from orchestrator.cli.running import Stop, run
 from orchestrator.config import Settings
 from orchestrator.observability import configure_logging
@@ -22,7 +21,7 @@ def command() -> None:
 
 async def _work(settings: Settings, stop: Stop) -> None:
     async with AsyncExitStack() as stack:
-        with starting("work cannot start"):
+        with using_database(settings.database_url):
             await stack.enter_async_context(running(settings))
         stop.is_started = True
         logger.info("work.ready")

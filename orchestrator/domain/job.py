@@ -8,9 +8,10 @@
       ├──────CANCEL─────── (any of them) ──────────────────────────────────▶ canceled
       └──────EXPIRE─────── (before a result is known) ─────────────────────▶ expired
 
-RESUBMIT leads from the waiting states back to `queued`. `failed`, `expired` and `canceled` go back to `queued` by RETRY, with a new task. `revision` grows with every visible
-change: it is the ETag, the id of server-sent events, and the guard against telling an older fact after a newer one.
-`finished_at` is set exactly in final states; a CHECK in the schema says so too.
+RESUBMIT leads from the waiting states back to `queued`; so does RETRY from `failed`, `expired` and `canceled`, each
+with a new task. `revision` grows with every visible change: it is the ETag, the id of server-sent events, and the
+guard against telling an older fact after a newer one. `finished_at` is set exactly in final states; a CHECK in the
+schema says so too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,7 +58,17 @@ RETRY: Final = Transition("retry", FINAL - {JobState.SUCCEEDED}, JobState.QUEUED
 RESUBMIT: Final = Transition("resubmit", WAITING, JobState.QUEUED)
 """The provider does not have what was submitted: a new task is queued in its place."""
 
-TRANSITIONS: Final[Sequence[Transition[JobState]]] = (SUBMIT, PROGRESS, RESULT, STORED, FAIL, CANCEL, EXPIRE, RETRY, RESUBMIT)
+TRANSITIONS: Final[Sequence[Transition[JobState]]] = (
+    SUBMIT,
+    PROGRESS,
+    RESULT,
+    STORED,
+    FAIL,
+    CANCEL,
+    EXPIRE,
+    RETRY,
+    RESUBMIT,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

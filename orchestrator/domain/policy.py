@@ -6,8 +6,13 @@ Settings become a policy in `app.py`; nothing below reads the environment.
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 from orchestrator.domain.backoff import WEBHOOK_SCHEDULE
+
+
+RECORDING: Final = timedelta(seconds=2)
+"""What a lease must still last beyond a webhook's own time-out for an attempt to be begun."""
 
 
 class Resubmit(StrEnum):
@@ -79,3 +84,8 @@ class Policy:
 
     background_patience: timedelta = field(default=timedelta(milliseconds=250))
     """How long work behind the callbacks stands back while callbacks are being acknowledged."""
+
+    @property
+    def delivery_lease(self) -> timedelta:
+        """A delivery's own lease: long enough to make an attempt and to record it."""
+        return max(self.lease, self.webhook_timeout + 2 * RECORDING)

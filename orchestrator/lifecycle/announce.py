@@ -143,7 +143,7 @@ def _delivery(services: Services, event: Event, *, endpoint: Endpoint | None, ur
         state=DeliveryState.PENDING,
         attempt=1,
         tries=0,
-        due_at=now + services.policy.lease,
+        due_at=now + services.policy.delivery_lease,
         created_at=now,
         finished_at=None,
         last_error=None,

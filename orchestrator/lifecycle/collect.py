@@ -23,7 +23,7 @@ from orchestrator.lifecycle.metrics import STORED as STORED_ASSETS
 from orchestrator.lifecycle.parcels import Collection
 from orchestrator.lifecycle.services import Services
 from orchestrator.storage.assets import insert_blobs, list_assets, store_assets
-from orchestrator.storage.jobs import move_jobs, renew_lease
+from orchestrator.storage.jobs import move_jobs, renew_leases
 
 logger = logging.getLogger(__name__)
 
@@ -33,15 +33,16 @@ _REFRESH_FROM: Final = 2
 
 async def collect(services: Services, collection: Collection) -> None:
     """Store a leased job's assets and end the job, or leave it to be tried again."""
+    job = collection.job
+    services.collecting[job.id] = job
     try:
-        stored = await _hold(services, collection)
+        stored = await _fetch_all(services, collection)
     except Trouble as trouble:
         await _after_trouble(services, collection, trouble)
         return
-    if stored is None:
-        logger.info("job.taken_over job=%s attempt=%d", collection.job.id, collection.job.attempt)
-        return
-    await services.together(_finish_all, Collection(job=collection.job, assets=stored))
+    finally:
+        services.collecting.pop(job.id, None)
+    await services.together(_finish_all, Collection(job=job, assets=stored))
 
 
 async def load_collections(services: Services, jobs: Sequence[Job]) -> list[Collection]:
@@ -53,24 +54,14 @@ async def load_collections(services: Services, jobs: Sequence[Job]) -> list[Coll
     return [Collection(job=job, assets=assets[job.id]) for job in jobs]
 
 
-async def _hold(services: Services, collection: Collection) -> list[Asset] | None:
-    """Fetch everything, renewing the lease for as long as that takes; None when the lease is lost."""
-    fetching = asyncio.ensure_future(_fetch_all(services, collection))
-    try:
-        while not fetching.done():
-            await asyncio.wait({fetching}, timeout=services.policy.lease.total_seconds() / 3)
-            if not fetching.done() and not await _renew(services, collection.job):
-                return None
-        return fetching.result()
-    finally:
-        if not fetching.done():
-            fetching.cancel()
-            await asyncio.wait({fetching})
-
-
-async def _renew(services: Services, job: Job) -> bool:
-    async with services.db.writing() as tx:
-        return await renew_lease(tx, job, until=services.now() + services.policy.lease)
+async def renew(services: Services) -> bool:
+    """Hold the jobs that are being collected for longer; a lease that was lost stays lost, and the fence sees to it."""
+    held = list(services.collecting.values())
+    if held:
+        until = services.now() + services.policy.lease
+        async with services.db.writing() as tx:
+            await renew_leases(tx, [{"id": job.id, "attempt": job.attempt, "due_at": until} for job in held])
+    return False
 
 
 async def _fetch_all(services: Services, collection: Collection) -> list[Asset]:
@@ -109,7 +100,7 @@ async def _after_trouble(services: Services, collection: Collection, trouble: Tr
     wait = exponential(policy.collect_backoff, job.collects, cap=policy.collect_backoff_cap, chance=services.chance())
     logger.info("job.waits job=%s try=%d code=%s %s", job.id, job.collects, trouble.code, trouble)
     async with services.db.writing() as tx:
-        await renew_lease(tx, job, until=services.now() + wait)
+        await renew_leases(tx, [{"id": job.id, "attempt": job.attempt, "due_at": services.now() + wait}])
 
 
 async def _finish_all(services: Services, done: Sequence[Collection]) -> Sequence[None]:

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from orchestrator.domain.backoff import scheduled
 from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.ids import EndpointId
+from orchestrator.domain.policy import RECORDING
 from orchestrator.domain.signing import sign_webhook
 from orchestrator.egress.webhook import Reply, send_webhook
 from orchestrator.lifecycle.announce import consumer_secrets, endpoint_secrets
@@ -35,15 +36,11 @@ from orchestrator.storage.events import find_events
 
 logger = logging.getLogger(__name__)
 
-_MARGIN: Final = timedelta(seconds=5)
-"""What a lease must still last beyond an attempt's own time-out for the attempt to be begun."""
-
-
 async def deliver(services: Services, parcel: Parcel) -> None:
     """Make one attempt, unless the lease has become too short to record it."""
     policy, started_at = services.policy, services.now()
     assert parcel.delivery.due_at is not None
-    if parcel.delivery.due_at - started_at < policy.webhook_timeout + _MARGIN:
+    if parcel.delivery.due_at - started_at < policy.webhook_timeout + RECORDING:
         logger.info("delivery.left delivery=%s: it waited too long in memory", parcel.delivery.id)
         return
     timestamp = int(started_at.timestamp())

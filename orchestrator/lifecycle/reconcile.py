@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from orchestrator.domain.job import EXPIRE, FAIL, RESUBMIT, Failure, Job, service_of
+from orchestrator.domain.job import EXPIRE, FAIL, RESUBMIT, SUBMIT, Failure, Job, service_of
 from orchestrator.domain.outcome import OutcomeState
 from orchestrator.domain.policy import Policy, Resubmit
 from orchestrator.domain.task import DOUBT, LOSE, Task, TaskState
 from orchestrator.lifecycle.accept import draft_task, insert_drafts, lease_draft
-from orchestrator.lifecycle.end import EXPIRED, end_job
+from orchestrator.lifecycle.end import EXPIRED, end_job_of
 from orchestrator.lifecycle.receive import record_poll
 from orchestrator.lifecycle.services import Services
 from orchestrator.providers.provider import Found, Question
@@ -41,7 +41,11 @@ async def reconcile(services: Services, tasks: Sequence[Task]) -> None:
         questions = [Question(upstream_task_id=task.upstream_task_id, trace_id=task.id) for task in group]
         found = await services.providers.get(provider).ask(service, questions)
         for task, each in zip(group, found, strict=True):
-            await _apply(services, task, each)
+            try:
+                await _apply(services, task, each)
+            except Exception:
+                # Its neighbours must not wait for it; it stays leased, and is asked for again.
+                logger.exception("task.unasked task=%s", task.id)
 
 
 async def _doubt_the_dead(services: Services, tasks: Sequence[Task]) -> list[Task]:
@@ -51,7 +55,10 @@ async def _doubt_the_dead(services: Services, tasks: Sequence[Task]) -> list[Tas
         return list(tasks)
     rows = [{"id": task.id, "attempt": task.attempt, "last_error": "Its sender died."} for task in dead]
     async with services.db.writing() as tx:
-        doubted = {task.id for task in await move_tasks(tx, DOUBT, rows, fenced=True)}
+        moved = await move_tasks(tx, DOUBT, rows, fenced=True)
+        jobs = await move_jobs(tx, SUBMIT, [{"id": task.job_id, "submitted_at": task.sent_at} for task in moved])
+    services.watch.changed(job.id for job in jobs)
+    doubted = {task.id for task in moved}
     logger.warning("task.unknown count=%d: their sender died", len(doubted))
     living = [task for task in tasks if task.state is not TaskState.SENDING]
     return living + [replace(task, state=TaskState.UNKNOWN) for task in dead if task.id in doubted]
@@ -63,7 +70,7 @@ async def _apply(services: Services, task: Task, found: Found) -> None:
         await record_poll(services, task, found.record)
         return
     if now >= task.deadline_at:
-        await end_job(services, EXPIRE, task.job_id, EXPIRED)
+        await end_job_of(services, EXPIRE, task, EXPIRED)
         return
     absences = 0
     if outcome is not None and outcome.state is OutcomeState.UNKNOWN_TASK:
@@ -105,17 +112,14 @@ async def _lose(services: Services, task: Task) -> None:
     """The provider does not have it: submit again as a new task, where the policy allows that."""
     now = services.now()
     logger.warning("task.lost job=%s task=%s", task.job_id, task.id)
-    row = {"id": task.id, "attempt": task.attempt, "finished_at": now, "last_error": "The provider does not know it."}
     if services.policy.resubmit is Resubmit.NEVER:
-        async with services.db.writing() as tx:
-            lost = await move_tasks(tx, LOSE, [row], fenced=True)
-        if lost:
-            await end_job(services, FAIL, task.job_id, _UNKNOWN_SUBMIT)
+        await end_job_of(services, FAIL, task, _UNKNOWN_SUBMIT, closing=LOSE)
         return
+    row = {"id": task.id, "attempt": task.attempt, "finished_at": now, "last_error": "The provider does not know it."}
     async with services.db.writing() as tx:
         lost = await move_tasks(tx, LOSE, [row], fenced=True)
         # Moving the job takes its row lock, so that a callback that is settled meanwhile waits and then sees this task.
-        jobs = await move_jobs(tx, RESUBMIT, [{"id": task.job_id}]) if lost else []
+        jobs = await move_jobs(tx, RESUBMIT, [{"id": task.job_id, "progress": None}]) if lost else []
         drafts = [_redraft(services, job) for job in jobs]
         await insert_drafts(tx, [draft for _, draft in drafts])
     services.handoffs.submit.offer((job, draft) for job, draft in drafts if draft.attempt)

@@ -8,7 +8,7 @@ from orchestrator.lifecycle.accept import draft_task, insert_drafts, lease_draft
 from orchestrator.lifecycle.services import Services
 from orchestrator.storage.assets import delete_assets
 from orchestrator.storage.jobs import get_job, move_jobs
-from orchestrator.storage.tasks import close_tasks
+from orchestrator.storage.tasks import close_tasks, list_tasks
 
 
 async def retry(services: Services, job_id: JobId, *, consumer_id: ConsumerId) -> Job:
@@ -16,9 +16,12 @@ async def retry(services: Services, job_id: JobId, *, consumer_id: ConsumerId) -
     now = services.now()
     async with services.db.reading() as tx:
         job = await get_job(tx, job_id, consumer_id=consumer_id)
+        first, *_ = (await list_tasks(tx, [job_id]))[job_id]
     if job.state not in RETRY.sources:
         raise Conflict(f"The job {job_id} is {job.state}; only a failed, expired or canceled job can be retried.")
-    fresh = {"deadline_at": now + (job.deadline_at - job.created_at), "error": None, "progress": None, "partial": False}
+    # The first task knows the deadline that the job was accepted with; the job's own was moved by each retry.
+    deadline_at = now + (first.deadline_at - job.created_at)
+    fresh = {"deadline_at": deadline_at, "error": None, "progress": None, "partial": False}
     async with services.db.writing() as tx:
         moved = await move_jobs(tx, RETRY, [{"id": job_id, **fresh}])
         if not moved:

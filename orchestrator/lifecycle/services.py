@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from orchestrator.blobs.base import BlobStore
 from orchestrator.domain.errors import OrchestratorError
+from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job
 from orchestrator.domain.policy import Policy
 from orchestrator.domain.task import Task
@@ -63,6 +64,8 @@ class Services:
     """Held by whoever has a body over the inline limit in memory."""
     downloads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
     """Bounds the downloads under way, and with them their memory."""
+    collecting: dict[JobId, Job] = field(default_factory=dict)
+    """The jobs whose files are being fetched now: their leases are renewed for as long as that takes."""
     watch: Watch = field(default_factory=Watch)
     ingress: Ingress = field(default_factory=Ingress)
     _batchers: dict[Any, Batcher[Any, Any]] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from orchestrator.domain.callback import InboxState, Source
 from orchestrator.domain.ids import AssetId, JobId, TaskId
 from orchestrator.domain.job import FAIL, PROGRESS, RESULT, STORED, Failure, Job
 from orchestrator.domain.outcome import Artifact, Outcome, OutcomeState
-from orchestrator.domain.task import COMPLETE, RecoveredBy, Task, TaskState
+from orchestrator.domain.task import ACCEPT, COMPLETE, RecoveredBy, Task, TaskState
 from orchestrator.domain.task import FAIL as FAIL_TASK
 from orchestrator.domain.transition import Transition
 from orchestrator.lifecycle.announce import announce, told
@@ -25,11 +25,12 @@ from orchestrator.lifecycle.metrics import CALLBACKS, RECOVERED
 from orchestrator.lifecycle.outcomes import read_reply
 from orchestrator.lifecycle.parcels import Collection, Parcel, Reply
 from orchestrator.lifecycle.services import Services
+from orchestrator.lifecycle.submit import first_question_at
 from orchestrator.storage.assets import insert_assets
 from orchestrator.storage.callbacks import close_callbacks
 from orchestrator.storage.database import Tx
-from orchestrator.storage.jobs import begin_storing, move_jobs
-from orchestrator.storage.tasks import close_tasks, find_tasks, move_tasks
+from orchestrator.storage.jobs import begin_storing, find_jobs, move_jobs
+from orchestrator.storage.tasks import acknowledge_tasks, close_tasks, find_tasks, move_tasks
 from orchestrator.storage.types import as_json
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,12 @@ async def _read(services: Services, replies: Sequence[Reply]) -> list[_Reading]:
         task = tasks.get(reply.callback.task_id)
         if task is None:  # its job was pruned or erased, and the inbox with it
             continue
-        outcome = await read_reply(services, reply.callback, reply.body, operation=task.operation)
+        try:
+            outcome = await read_reply(services, reply.callback, reply.body, operation=task.operation)
+        except Exception:
+            # A body that cannot be read back must not hold up its neighbours; it comes due again.
+            logger.exception("callback.unsettled task=%s", task.id)
+            continue
         # Inline bytes are decoded when they are collected; until then they would only sit in memory.
         light = tuple(replace(artifact, data="" if artifact.data else None) for artifact in outcome.artifacts)
         readings.append(_Reading(reply, task, replace(outcome, artifacts=light)))
@@ -78,12 +84,11 @@ async def _read(services: Services, replies: Sequence[Reply]) -> list[_Reading]:
 async def _settle_all(services: Services, readings: Sequence[_Reading]) -> Sequence[None]:
     now = services.now()
     async with services.db.writing() as tx:
-        tasks = await find_tasks(tx, {reading.task.id for reading in readings})
-        verdicts, deciding = _judge(readings, tasks)
+        verdicts, deciding = _judge(readings)
         won = await _move_tasks(tx, deciding, now=now)
         verdicts |= {reading.reply.callback.id: InboxState.LATE for reading in deciding if reading.task.id not in won}
         decided = [reading for reading in deciding if reading.task.id in won]
-        told_of = await _move_progress(tx, readings, verdicts)
+        told_of = await _move_progress(services, tx, readings, verdicts, now=now)
         storing, final, useless = await _move_jobs(services, tx, decided, now=now)
         verdicts |= dict.fromkeys(useless, InboxState.LATE)
         collections = await _plan(services, tx, storing, decided)
@@ -94,12 +99,15 @@ async def _settle_all(services: Services, readings: Sequence[_Reading]) -> Seque
     return [None] * len(readings)
 
 
-def _judge(readings: Sequence[_Reading], tasks: Mapping[TaskId, Task]) -> tuple[dict[str, InboxState], list[_Reading]]:
-    """What becomes of each reply if its task can be moved, and the replies that would move one: the first of each."""
+def _judge(readings: Sequence[_Reading]) -> tuple[dict[str, InboxState], list[_Reading]]:
+    """What becomes of each reply if its task can be moved, and the replies that would move one: the first of each.
+
+    The tasks were read before the transaction, so this only sorts; it is the guarded statements that decide.
+    """
     verdicts: dict[str, InboxState] = {}
     deciding: dict[TaskId, _Reading] = {}
     for reading in sorted(readings, key=lambda reading: reading.reply.callback.id):
-        task, outcome = tasks[reading.task.id], reading.outcome
+        task, outcome = reading.task, reading.outcome
         if task.upstream_task_id and outcome.task_id and outcome.task_id != task.upstream_task_id:
             verdict = InboxState.MISMATCHED
             logger.warning("callback.mismatched task=%s named=%.80s", task.id, outcome.task_id)
@@ -138,14 +146,41 @@ async def _move_tasks(tx: Tx, deciding: Sequence[_Reading], *, now: datetime) ->
     return {task.id for task in moved}
 
 
-async def _move_progress(tx: Tx, readings: Sequence[_Reading], verdicts: Mapping[str, InboxState]) -> list[Job]:
+async def _move_progress(
+    services: Services,
+    tx: Tx,
+    readings: Sequence[_Reading],
+    verdicts: Mapping[str, InboxState],
+    *,
+    now: datetime,
+) -> list[Job]:
     """Show progress, the furthest of each job; a job that is at that point already is left alone."""
+    telling = [reading for reading in readings if verdicts[reading.reply.callback.id] is InboxState.PROGRESS]
+    await _end_doubts(services, tx, telling, now=now)
     furthest: dict[JobId, int] = {}
-    for reading in readings:
-        progress = reading.outcome.progress
-        if verdicts[reading.reply.callback.id] is InboxState.PROGRESS and progress is not None:
+    for reading in telling:
+        if (progress := reading.outcome.progress) is not None:
             furthest[reading.task.job_id] = max(progress, furthest.get(reading.task.job_id, 0))
-    return await move_jobs(tx, PROGRESS, [{"id": job_id, "progress": value} for job_id, value in furthest.items()])
+    if not furthest:
+        return []
+    jobs = (await find_jobs(tx, furthest)).values()
+    ahead = [job.id for job in jobs if job.progress is None or furthest[job.id] > job.progress]
+    return await move_jobs(tx, PROGRESS, [{"id": job_id, "progress": furthest[job_id]} for job_id in ahead])
+
+
+async def _end_doubts(services: Services, tx: Tx, telling: Sequence[_Reading], *, now: datetime) -> None:
+    """Whoever reports progress has the task: it counts as accepted, so that it is never taken for lost and paid twice."""
+    rows = [
+        {
+            "id": reading.task.id,
+            "upstream_task_id": reading.outcome.task_id,
+            "due_at": first_question_at(services.policy, reading.task, now=now),
+        }
+        for reading in telling
+        if reading.task.state in ACCEPT.sources
+    ]
+    if rows:
+        await acknowledge_tasks(tx, rows)
 
 
 async def _move_jobs(

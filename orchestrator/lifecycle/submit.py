@@ -19,7 +19,7 @@ from orchestrator.domain.operations import OPERATIONS
 from orchestrator.domain.policy import Policy, Reach
 from orchestrator.domain.signing import callback_token
 from orchestrator.domain.task import BACK_OFF, DOUBT, Task
-from orchestrator.lifecycle.end import EXPIRED, end_job
+from orchestrator.lifecycle.end import EXPIRED, end_job_of
 from orchestrator.lifecycle.inputs import load_submission
 from orchestrator.lifecycle.metrics import SUBMITS
 from orchestrator.lifecycle.receive import record_answer
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 async def submit(services: Services, job: Job, task: Task) -> None:
     """Submit the task, unless somebody else took it over or its job needs it no more."""
     if services.now() >= task.deadline_at:
-        await end_job(services, EXPIRE, job.id, EXPIRED)
+        await end_job_of(services, EXPIRE, task, EXPIRED)
         return
     submission = await load_submission(services, job, task, _way_back(services, task))
     if not await services.together(_mark_sending, task):
@@ -53,9 +53,9 @@ async def submit(services: Services, job: Job, task: Task) -> None:
             await _back_off(services, task, f"{error.code}: {error.message}", reply.retry_after)
         case NotSent(reason=reason):
             await _back_off(services, task, reason, None)
-        case Ambiguous(reason=reason):
+        case Ambiguous(reason=reason, task_id=named):
             logger.warning("task.unknown job=%s task=%s reason=%s", job.id, task.id, reason)
-            await services.together(_record_doubt, _Doubt(job, task, reason))
+            await services.together(_record_doubt, _Doubt(job, task, reason, named))
         case _:
             assert_never(reply.answer)
 
@@ -81,6 +81,8 @@ class _Doubt:
     job: Job
     task: Task
     reason: str
+    upstream_task_id: str | None
+    """Even a failure may name the task to ask about."""
 
 
 def _way_back(services: Services, task: Task) -> str | None:
@@ -123,7 +125,13 @@ async def _record_doubt(services: Services, items: Sequence[_Doubt]) -> Sequence
     now = services.now()
     due_at = now + min(services.policy.doubt_after, services.policy.reconcile_after or services.policy.doubt_after)
     rows = [
-        {"id": item.task.id, "attempt": item.task.attempt, "due_at": due_at, "last_error": item.reason}
+        {
+            "id": item.task.id,
+            "attempt": item.task.attempt,
+            "due_at": due_at,
+            "last_error": item.reason.replace("\x00", "\ufffd"),
+            "upstream_task_id": item.upstream_task_id,
+        }
         for item in items
     ]
     async with services.db.writing() as tx:
@@ -136,7 +144,8 @@ async def _record_doubt(services: Services, items: Sequence[_Doubt]) -> Sequence
 async def _back_off(services: Services, task: Task, reason: str, retry_after: float | None) -> None:
     policy, now = services.policy, services.now()
     wait = exponential(policy.submit_backoff, task.attempt, cap=policy.submit_backoff_cap, chance=services.chance())
-    asked_for = min(timedelta(seconds=retry_after or 0), policy.retry_after_cap)
+    # Compared as numbers: what a header asks for can be more than a timedelta holds.
+    asked_for = timedelta(seconds=min(retry_after or 0, policy.retry_after_cap.total_seconds()))
     row = {
         "id": task.id,
         "attempt": task.attempt,

@@ -7,7 +7,7 @@ media file.
 """
 
 import re
-from pathlib import PurePosixPath
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -87,6 +87,7 @@ def media_url(value: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=1024)
 def _stem(name: str, service: str) -> str | None:
     """`video` of `video_url` and `video_urls`, empty for `url`; None if the name is not one of a result."""
     if not name.endswith(MEDIA_ENDINGS) or service in _WITHOUT_MEDIA or name in _ECHOES.get(service, ()):
@@ -102,6 +103,7 @@ def _stem(name: str, service: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def _kind_of_words(stem: str) -> AssetKind | None:
     words = frozenset(stem.split("_"))
     if words & _STILLS:
@@ -113,8 +115,5 @@ def _kind_of_value(value: str) -> AssetKind | None:
     if value.startswith("data:"):
         kind = value[5:40].partition("/")[0]
         return AssetKind(kind) if kind in ("image", "video", "audio") else AssetKind.FILE
-    try:
-        path = urlsplit(value[:_MAX_URL]).path
-    except ValueError:
-        return None
-    return _KIND_OF_SUFFIX.get(PurePosixPath(path).suffix.lower())
+    path = value[:_MAX_URL].partition("?")[0].partition("#")[0]
+    return _KIND_OF_SUFFIX.get(path[path.rfind(".") :].lower())

@@ -23,10 +23,8 @@ from httpx_aiohttp import AiohttpTransport
 
 from orchestrator.domain.outcome import Outcome, OutcomeState
 from orchestrator.providers.replies import (
-    Accepted,
     Ambiguous,
     Answer,
-    Busy,
     Finished,
     Records,
     Refused,

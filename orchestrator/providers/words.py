@@ -34,6 +34,8 @@ _WORST_FIRST: Final = (Phase.FAILED, Phase.RUNNING, Phase.UNSURE, Phase.DONE)
 
 def phase(node: JsonObject) -> Phase | None:
     """What `state` and `status` of this very object say; where they differ, the worse one. Numbers say nothing."""
+    if "state" not in node and "status" not in node:
+        return None
     said = {_phase_of(word) for name in ("state", "status") if isinstance(word := node.get(name), str)}
     return next((each for each in _WORST_FIRST if each in said), None)
 

@@ -11,7 +11,7 @@ from orchestrator.domain.errors import NotFound
 from orchestrator.domain.ids import AssetId, ConsumerId, JobId
 from orchestrator.storage.database import Tx
 from orchestrator.storage.incoming import batch, incoming, insert_new
-from orchestrator.storage.rows import columns, types, values
+from orchestrator.storage.rows import columns, find, types
 from orchestrator.storage.schema import assets, blobs, jobs
 
 _SELECT = columns(assets, Asset)
@@ -29,9 +29,8 @@ async def delete_assets(tx: Tx, job_ids: Collection[JobId]) -> None:
 
 async def list_assets(tx: Tx, job_ids: Collection[JobId]) -> dict[JobId, list[Asset]]:
     """The assets of these jobs, each job's in the upstream's order."""
-    query = select(*_SELECT).where(assets.c.job_id.in_(job_ids)).order_by(assets.c.job_id, assets.c.index)
     found: dict[JobId, list[Asset]] = {job_id: [] for job_id in job_ids}
-    for asset in values(Asset, await tx.execute(query)):
+    for asset in sorted(await find(tx, assets, Asset, "job_id", job_ids), key=lambda asset: asset.index):
         found[asset.job_id].append(asset)
     return found
 

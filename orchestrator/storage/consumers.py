@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from orchestrator.domain.errors import NotFound
 from orchestrator.domain.ids import ConsumerId, KeyId
 from orchestrator.storage.database import Tx
-from orchestrator.storage.rows import columns, value, values
+from orchestrator.storage.rows import columns, find, value
 from orchestrator.storage.schema import api_keys, consumers, secrets
 
 
@@ -57,8 +57,7 @@ async def get_consumer_by_name(tx: Tx, name: str) -> Consumer:
 
 async def find_consumers(tx: Tx, consumer_ids: Collection[ConsumerId]) -> dict[ConsumerId, Consumer]:
     """The consumers that exist among these."""
-    rows = await tx.execute(select(*columns(consumers, Consumer)).where(consumers.c.id.in_(consumer_ids)))
-    return {consumer.id: consumer for consumer in values(Consumer, rows)}
+    return {consumer.id: consumer for consumer in await find(tx, consumers, Consumer, "id", consumer_ids)}
 
 
 async def insert_key(tx: Tx, row: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from orchestrator.domain.endpoint import Endpoint
 from orchestrator.domain.errors import NotFound
 from orchestrator.domain.ids import ConsumerId, EndpointId
 from orchestrator.storage.database import Tx
-from orchestrator.storage.rows import columns, value, values
+from orchestrator.storage.rows import columns, find, value, values
 from orchestrator.storage.schema import endpoints
 
 _SELECT = columns(endpoints, Endpoint)
@@ -32,8 +32,7 @@ async def get_endpoint(tx: Tx, endpoint_id: EndpointId, *, consumer_id: Consumer
 
 async def find_endpoints(tx: Tx, endpoint_ids: Collection[EndpointId]) -> dict[EndpointId, Endpoint]:
     """The endpoints that exist among these."""
-    rows = await tx.execute(select(*_SELECT).where(endpoints.c.id.in_(endpoint_ids)))
-    return {endpoint.id: endpoint for endpoint in values(Endpoint, rows)}
+    return {endpoint.id: endpoint for endpoint in await find(tx, endpoints, Endpoint, "id", endpoint_ids)}
 
 
 async def list_endpoints(

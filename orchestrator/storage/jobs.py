@@ -15,7 +15,7 @@ from orchestrator.domain.transition import Transition
 from orchestrator.storage.database import Tx
 from orchestrator.storage.incoming import batch, incoming, insert_new
 from orchestrator.storage.leases import lease
-from orchestrator.storage.rows import columns, types, value, values
+from orchestrator.storage.rows import columns, find, types, value, values
 from orchestrator.storage.schema import TO_COLLECT, jobs
 
 _SELECT = columns(jobs, Job)
@@ -52,8 +52,7 @@ async def get_job(tx: Tx, job_id: JobId, *, consumer_id: ConsumerId | None = Non
 
 async def find_jobs(tx: Tx, job_ids: Collection[JobId]) -> dict[JobId, Job]:
     """The jobs that exist among these."""
-    rows = await tx.execute(select(*_SELECT).where(jobs.c.id.in_(job_ids)))
-    return {job.id: job for job in values(Job, rows)}
+    return {job.id: job for job in await find(tx, jobs, Job, "id", job_ids)}
 
 
 async def find_by_idempotency_key(tx: Tx, consumer_id: ConsumerId, key: str) -> tuple[Job, str] | None:
@@ -120,15 +119,10 @@ async def lease_storing(tx: Tx, *, now: datetime, until: datetime, limit: int) -
     return [Job(**{name: getattr(row, name) for name in names if name is not None}) for row in rows]
 
 
-async def renew_lease(tx: Tx, job: Job, *, until: datetime) -> bool:
-    """Hold a storing job for longer; False when the lease was lost."""
-    statement = (
-        update(jobs)
-        .where(jobs.c.id == job.id, jobs.c.state == JobState.STORING, jobs.c.attempt == job.attempt)
-        .values(due_at=until)
-        .returning(jobs.c.id)
-    )
-    return (await tx.execute(statement)).first() is not None
+async def renew_leases(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set when leased, storing jobs come due again. A row holds `id`, `attempt` and `due_at`; a lost lease moves
+    nothing."""
+    await tx.execute(_renew(tx.dialect.name), batch(rows))
 
 
 async def count_by_state(tx: Tx) -> dict[JobState, int]:
@@ -151,3 +145,13 @@ def _move(dialect: str, move: Transition[JobState], keys: tuple[str, ...], fence
         guard.append(jobs.c.attempt == source.c.attempt)
     new |= {"state": move.target, "revision": jobs.c.revision + 1}
     return update(jobs).where(*guard).values(**new).returning(*_SELECT)
+
+
+@lru_cache
+def _renew(dialect: str) -> Update:
+    source = incoming(dialect, types(jobs, "id", "attempt", "due_at"))
+    return (
+        update(jobs)
+        .where(jobs.c.id == source.c.id, jobs.c.state == JobState.STORING, jobs.c.attempt == source.c.attempt)
+        .values(due_at=source.c.due_at)
+    )

@@ -1,19 +1,22 @@
 """Rows as values: a table's columns in, a domain dataclass out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import fields
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, Select, Table, select
 from sqlalchemy.engine import Row
 from sqlalchemy.types import TypeEngine
+
+from orchestrator.storage.database import Tx
+from orchestrator.storage.incoming import batch, incoming
 
 T = TypeVar("T")
 
 
 @cache
-def columns(table: Table, kind: type[Any]) -> list[ColumnElement[Any]]:
+def columns(table: Table, kind: Any) -> list[ColumnElement[Any]]:
     """The columns of `table` that `kind` has fields for, in its own order."""
     return [table.c[field.name] for field in fields(kind)]
 
@@ -26,6 +29,21 @@ def value(kind: type[T], row: Row[Any]) -> T:
 def values(kind: type[T], rows: Iterable[Row[Any]]) -> list[T]:
     """Rows, selected with `columns`, as values."""
     return [value(kind, row) for row in rows]
+
+
+async def find(tx: Tx, table: Table, kind: type[T], key: str, ids: Iterable[str]) -> list[T]:
+    """The rows whose column `key` is among `ids`, as values, in the order of their own ids."""
+    rows = await tx.execute(
+        _finding(tx.dialect.name, table, cast(Hashable, kind), key), batch({"id": each} for each in ids)
+    )
+    return values(kind, rows)
+
+
+@cache
+def _finding(dialect: str, table: Table, kind: Any, key: str) -> Select[Any]:
+    # One parameter for any number of ids: an expanding IN list would be a new statement for each length.
+    wanted = incoming(dialect, {"id": table.c[key].type})
+    return select(*columns(table, kind)).where(table.c[key].in_(select(wanted.c.id))).order_by(table.c.id)
 
 
 def types(table: Table, *names: str) -> Mapping[str, TypeEngine[Any]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import TextClause, Update, case, func, null, select, update
+from sqlalchemy import TextClause, Update, case, func, null, or_, select, update
 
 from orchestrator.domain.ids import JobId, TaskId
 from orchestrator.domain.task import ACCEPT, OPEN, SEND, SENT, Task, TaskState
@@ -13,7 +13,7 @@ from orchestrator.domain.transition import Transition
 from orchestrator.storage.database import Tx
 from orchestrator.storage.incoming import batch, incoming, insert_new
 from orchestrator.storage.leases import lease
-from orchestrator.storage.rows import columns, types, values
+from orchestrator.storage.rows import columns, find, types, values
 from orchestrator.storage.schema import TO_RECONCILE, TO_SUBMIT, tasks
 
 _SELECT = columns(tasks, Task)
@@ -26,15 +26,13 @@ async def insert_tasks(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
 
 async def find_tasks(tx: Tx, task_ids: Collection[TaskId]) -> dict[TaskId, Task]:
     """The tasks that exist among these."""
-    rows = await tx.execute(select(*_SELECT).where(tasks.c.id.in_(task_ids)))
-    return {task.id: task for task in values(Task, rows)}
+    return {task.id: task for task in await find(tx, tasks, Task, "id", task_ids)}
 
 
 async def list_tasks(tx: Tx, job_ids: Collection[JobId]) -> dict[JobId, list[Task]]:
     """The tasks of these jobs, each job's in the order of their submits."""
-    rows = await tx.execute(select(*_SELECT).where(tasks.c.job_id.in_(job_ids)).order_by(tasks.c.id))
     found: dict[JobId, list[Task]] = {job_id: [] for job_id in job_ids}
-    for task in values(Task, rows):
+    for task in await find(tx, tasks, Task, "job_id", job_ids):
         found[task.job_id].append(task)
     return found
 
@@ -61,7 +59,7 @@ async def move_tasks(
     """Apply `move` to every row's task whose state allows it, and return the moved tasks.
 
     A row holds `id` and new values of columns, the same ones in every row; with `fenced` also the `attempt` of the
-    lease it was made under. An upstream id that is known is never replaced.
+    lease it was made under. An upstream id that is known is never replaced, and a row that names another moves nothing.
     """
     if not rows:
         return []
@@ -79,6 +77,13 @@ async def close_tasks(
             .where(tasks.c.job_id.in_(job_ids), tasks.c.state.in_(states))
             .values(state=TaskState.FAILED, due_at=None, finished_at=now, last_error=reason)
         )
+
+
+async def lock_tasks(tx: Tx, job_id: JobId) -> None:
+    """Hold a job's open tasks until the transaction ends; for who moves the job first and its tasks afterwards."""
+    # Weaker than FOR UPDATE, so that callbacks go on being recorded meanwhile: their rows refer to the task's.
+    holding = select(tasks.c.id).where(tasks.c.job_id == job_id, tasks.c.state.in_(OPEN)).order_by(tasks.c.id)
+    await tx.execute(holding.with_for_update(key_share=True))
 
 
 async def note_asked(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> set[TaskId]:
@@ -109,6 +114,9 @@ def _move(dialect: str, move: Transition[TaskState], keys: tuple[str, ...], fenc
     if "upstream_task_id" in new:
         new["upstream_task_id"] = func.coalesce(tasks.c.upstream_task_id, source.c.upstream_task_id)
     guard = [tasks.c.id == source.c.id, tasks.c.state.in_(move.sources)]
+    if "upstream_task_id" in keys:
+        named, known = source.c.upstream_task_id, tasks.c.upstream_task_id
+        guard.append(or_(known.is_(None), named.is_(None), known == named))
     if fenced:
         guard.append(tasks.c.attempt == source.c.attempt)
     return update(tasks).where(*guard).values(**new, state=move.target).returning(*_SELECT)

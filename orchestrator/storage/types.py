@@ -7,6 +7,7 @@ it, and it comes back byte for byte as it went in.
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,9 +19,13 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
+@lru_cache(maxsize=256)
 def instant_text(value: datetime) -> str:
-    """`2026-01-31T09:30:00.000000Z`: fixed width, so that text order is time order."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """`2026-01-31T09:30:00.000000Z`: fixed width, so that text order is time order.
+
+    Cached, because the rows of a batch share their instants.
+    """
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Id(TypeDecorator[str]):

@@ -7,14 +7,17 @@ What would surprise you:
 * A body over the policy's inline limit never is in memory while it arrives: it goes to a scratch file, hashed on its
   way. Whoever then needs all of it holds `services.big_bodies`, so that only one is in memory at a time, however many
   arrive together.
-* A request that is answered before its body was read leaves that body on the connection. `leaves_body` tells, and the
-  problem's answer closes the connection instead of reading gigabytes to throw them away.
+* Scratch files are written in threads. Gigabytes that arrive together fill the page cache, and the system then holds
+  every writer for as long as the disk needs: seconds, in which an event loop would serve nobody.
+* A request that is answered before its body was read leaves that body on the connection. `leaves_body` tells, and such
+  an answer is the connection's last (`farewell.py`).
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +31,7 @@ from orchestrator.web.state import Request
 SMALL_BODY: Final = 256 * 1024
 """Bytes. Enough for every request that carries no media."""
 _WORTH_READING_AWAY: Final = 64 * 1024
+_WORTH_A_THREAD: Final = 256 * 1024
 _READ: Final = "orchestrator.body_read"
 
 
@@ -39,11 +43,14 @@ class Spooled:
     sha256: str
 
 
-async def pieces(request: Request, *, limit: int) -> AsyncIterator[bytes]:
-    """The body as it arrives. Raises TooLarge, and ClientDisconnect when the rest will never come."""
+async def batches(request: Request, *, limit: int) -> AsyncIterator[bytes]:
+    """The body as it arrives, in pieces that are worth a thread each, but for the last one.
+
+    Raises TooLarge, and ClientDisconnect when the rest will never come.
+    """
     if _declared(request) > limit:
         raise TooLarge(f"The body is over {limit} bytes.")
-    seen, more = 0, True
+    seen, more, waiting = 0, True, bytearray()
     while more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
@@ -53,23 +60,30 @@ async def pieces(request: Request, *, limit: int) -> AsyncIterator[bytes]:
         seen += len(piece)
         if seen > limit:
             raise TooLarge(f"The body is over {limit} bytes.")
-        if not more:
-            request.scope[_READ] = True
-        yield piece
+        waiting += piece
+        if len(waiting) >= _WORTH_A_THREAD and more:
+            yield bytes(waiting)
+            waiting.clear()
+    request.scope[_READ] = True
+    yield bytes(waiting)
 
 
 async def read_body(request: Request, *, limit: int = SMALL_BODY) -> bytes:
     """The whole body in memory, for requests that are small by nature."""
-    return b"".join([piece async for piece in pieces(request, limit=limit)])
+    return b"".join([batch async for batch in batches(request, limit=limit)])
 
 
 @asynccontextmanager
 async def incoming(request: Request, services: Services, *, limit: int) -> AsyncIterator[bytes | Spooled]:
     """The whole body: in memory when it is small, in a scratch file when it is not."""
-    with Spool(services.blobs.scratch, max_memory=services.policy.inline_body_bytes) as spool:
-        async for piece in pieces(request, limit=limit):
-            spool.write(piece)
-        content = spool.finish()
+    inline = services.policy.inline_body_bytes
+    with Spool(services.blobs.scratch, max_memory=inline) as spool:
+        async for batch in batches(request, limit=limit):
+            if spool.size + len(batch) <= inline:
+                spool.write(batch)
+            else:
+                await services.blobs.in_thread(partial(spool.write, batch))
+        content = spool.finish() if spool.size <= inline else await services.blobs.in_thread(spool.finish)
         yield content if isinstance(content, bytes) else Spooled(content, spool.sha256)
 
 

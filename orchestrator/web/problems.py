@@ -26,6 +26,7 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.storage.database import is_outage
 from orchestrator.web.errors import Denied, Malformed, RangeUnsatisfiable
+from orchestrator.web.farewell import Farewell
 from orchestrator.web.limits import leaves_body
 
 logger = logging.getLogger(__name__)
@@ -157,8 +158,9 @@ def _headers(error: BaseException) -> dict[str, str]:
 
 
 def _response(problem: Problem, request: HTTPConnection[Any], headers: Mapping[str, str]) -> Response:
-    closing = {"connection": "close"} if leaves_body(request) else {}
-    return Response(
+    is_last = leaves_body(request)
+    closing = {"connection": "close"} if is_last else {}
+    return (Farewell if is_last else Response)(
         msgspec.json.encode(problem),
         status_code=problem.status,
         headers={"cache-control": "no-store", **headers, **closing},

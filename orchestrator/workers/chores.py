@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from orchestrator.lifecycle.collect import renew
 from orchestrator.lifecycle.prune import prune
 from orchestrator.lifecycle.reconcile import reconcile
 from orchestrator.lifecycle.services import Services
@@ -38,7 +39,8 @@ async def _watch(services: Services) -> bool:
 
 
 RECONCILE: Final = Chore(name="reconcile", every=timedelta(seconds=1), run=_reconcile)
+RENEW: Final = Chore(name="renew", every=timedelta(seconds=15), run=renew)
 WATCH: Final = Chore(name="watch", every=timedelta(seconds=1), run=_watch)
 PRUNE: Final = Chore(name="prune", every=timedelta(minutes=10), run=prune)
 
-CHORES: Final = (RECONCILE, WATCH, PRUNE)
+CHORES: Final = (RECONCILE, RENEW, WATCH, PRUNE)

@@ -66,7 +66,7 @@ async def _lease_collections(services: Services, limit: int) -> list[Collection]
 async def _lease_parcels(services: Services, limit: int) -> list[Parcel]:
     now = services.now()
     async with services.db.writing() as tx:
-        deliveries = await lease_pending(tx, now=now, until=now + services.policy.lease, limit=limit)
+        deliveries = await lease_pending(tx, now=now, until=now + services.policy.delivery_lease, limit=limit)
     return await load_parcels(services, deliveries)
 
 

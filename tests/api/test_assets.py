@@ -87,9 +87,7 @@ async def test_a_range_is_answered_with_that_part(
     assert response.headers["content-length"] == str(len(png()[part]))
 
 
-async def test_a_range_after_the_end_is_refused_with_the_size(
-    client: httpx.AsyncClient, asset: dict[str, Any]
-) -> None:
+async def test_a_range_after_the_end_is_refused_with_the_size(client: httpx.AsyncClient, asset: dict[str, Any]) -> None:
     response = await client.get(asset["url"], headers={"range": "bytes=999999-"})
 
     assert response.status_code == 416
@@ -177,7 +175,9 @@ async def test_a_link_signed_with_the_secret_before_is_still_good(
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize("change", [("expires=", "expires=9"), ("signature=", "signature=A"), ("expires=", "expires=x")])
+@pytest.mark.parametrize(
+    "change", [("expires=", "expires=9"), ("signature=", "signature=A"), ("expires=", "expires=x")]
+)
 async def test_a_link_that_was_changed_is_invalid(
     client: httpx.AsyncClient, services: Services, asset: dict[str, Any], change: tuple[str, str]
 ) -> None:

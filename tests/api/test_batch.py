@@ -14,7 +14,9 @@ IMAGE: dict[str, Any] = {
 async def test_each_place_of_a_batch_is_judged_on_its_own(client: httpx.AsyncClient) -> None:
     wrong = IMAGE | {"input": {"prompt": "a", "n": 99}}
 
-    response = await client.post("/v1/jobs/batch", json={"jobs": [IMAGE, wrong, "what?", IMAGE | {"metadata": {"i": 3}}]})
+    response = await client.post(
+        "/v1/jobs/batch", json={"jobs": [IMAGE, wrong, "what?", IMAGE | {"metadata": {"i": 3}}]}
+    )
 
     assert response.status_code == 200
     items = response.json()["data"]
@@ -37,7 +39,13 @@ async def test_a_batch_of_a_hundred_is_accepted_in_its_order(client: httpx.Async
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [({"jobs": []}, "jobs"), ({"jobs": [IMAGE] * 101}, "jobs"), ({}, "jobs"), ({"jobs": [IMAGE], "x": 1}, "x"), ([], "body")],
+    [
+        ({"jobs": []}, "jobs"),
+        ({"jobs": [IMAGE] * 101}, "jobs"),
+        ({}, "jobs"),
+        ({"jobs": [IMAGE], "x": 1}, "x"),
+        ([], "body"),
+    ],
 )
 async def test_a_batch_that_is_none_is_refused_as_a_whole(client: httpx.AsyncClient, body: object, field: str) -> None:
     response = await client.post("/v1/jobs/batch", json=body)

@@ -50,7 +50,9 @@ async def test_a_delivery_has_its_attempts(client: httpx.AsyncClient, told: dict
     assert delivery["next_attempt_at"] == "2026-03-01T12:00:05Z"
 
 
-@pytest.mark.parametrize(("state", "number"), [("pending", 1), ("succeeded", 1), ("pending,succeeded", 2), ("failed", 0)])
+@pytest.mark.parametrize(
+    ("state", "number"), [("pending", 1), ("succeeded", 1), ("pending,succeeded", 2), ("failed", 0)]
+)
 async def test_deliveries_are_filtered_by_state(
     client: httpx.AsyncClient, told: dict[str, Any], state: str, number: int
 ) -> None:

@@ -62,7 +62,7 @@ async def test_two_requests_without_a_key_are_two_jobs(client: httpx.AsyncClient
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "caf\u00e9"])
 async def test_a_key_that_cannot_be_one_is_refused(client: httpx.AsyncClient, key: str) -> None:
-    response = await client.post("/v1/jobs", json=IMAGE, headers={"idempotency-key": key.encode("latin-1")})
+    response = await client.post("/v1/jobs", json=IMAGE, headers=[(b"idempotency-key", key.encode("latin-1"))])
 
     assert response.status_code == 422
     assert response.json()["field"] == "Idempotency-Key"

@@ -38,19 +38,21 @@ def everything_in(store: LocalStore) -> list[Path]:
     return [path for path in store.scratch.parent.rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("from_file", [False, True], ids=["bytes", "file"])
 async def test_a_put_syncs_the_file_before_its_name_and_every_folder_after(
-    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+    store: LocalStore, from_file: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, real = store.scratch.parent, os.fsync
     synced: list[tuple[Path, bool]] = []
+    source = store.scratch / "incoming"
+    source.write_bytes(b"bytes")
 
     def fsync(handle: int) -> None:
         real(handle)
-        target = root / KEY
-        synced.append((Path(f"/proc/self/fd/{handle}").readlink(), target.exists()))
+        synced.append((Path(f"/proc/self/fd/{handle}").readlink(), (root / KEY).exists()))
 
     monkeypatch.setattr(os, "fsync", fsync)
-    await store.put(KEY, b"bytes")
+    await store.put(KEY, source if from_file else b"bytes")
 
     (file, named), *folders = synced
     assert file.parent == store.scratch

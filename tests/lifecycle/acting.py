@@ -1,21 +1,71 @@
 """What tests of the verbs do again and again: ask for a job, call back, look."""
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import text
+
+from orchestrator.domain.asset import Asset
+from orchestrator.domain.delivery import Attempt, Delivery
 from orchestrator.domain.ids import ConsumerId, JobId, TaskId
 from orchestrator.domain.job import Job
 from orchestrator.domain.task import Task
+from orchestrator.egress.client import open_session
 from orchestrator.lifecycle.accept import Accepted, Order, accept
+from orchestrator.lifecycle.ingress import Ingress
 from orchestrator.lifecycle.receive import receive
-from orchestrator.lifecycle.services import Services
+from orchestrator.lifecycle.services import Handoffs, Services
+from orchestrator.lifecycle.watch import Watch
+from orchestrator.providers.provider import Provider
+from orchestrator.providers.registry import Providers
+from orchestrator.storage.assets import list_assets
 from orchestrator.storage.callbacks import list_by_task
+from orchestrator.storage.database import Database
+from orchestrator.storage.deliveries import list_attempts, list_deliveries
 from orchestrator.storage.endpoints import insert_endpoint
 from orchestrator.storage.jobs import get_job
 from orchestrator.storage.tasks import list_tasks
+from tests.working import run_until_idle
 
 IMAGES = "openai/images/generations"
+FAILURE: dict[str, Any] = {"success": False, "error": {"code": "content_policy", "message": "Not this one."}}
+"""A callback that ends its task."""
+
+
+def change(services: Services, **changes: Any) -> None:
+    """Give the verbs other numbers to obey."""
+    services.policy = replace(services.policy, **changes)
+
+
+@asynccontextmanager
+async def another(services: Services) -> AsyncIterator[Services]:
+    """Another process's services: the same database, store and time, and nothing else in common."""
+    other = replace(
+        services,
+        db=Database(services.db.url.render_as_string(hide_password=False)),
+        session=open_session(services.guard),
+        providers=Providers([Provider("fake", base_url=services.providers.resolve(None)._base_url, token="t")]),
+        handoffs=Handoffs(),
+        watch=Watch(),
+        ingress=Ingress(),
+        big_bodies=asyncio.Lock(),
+        downloads=asyncio.Semaphore(8),
+        _batchers={},
+    )
+    try:
+        yield other
+    finally:
+        await other.close()
+
+
+async def move_provider(services: Services, url: str) -> None:
+    """From now on the provider is elsewhere."""
+    await services.providers.close()
+    services.providers = Providers([Provider("fake", base_url=url, token="upstream-token")])
 
 
 async def ask(services: Services, consumer: ConsumerId, **changes: Any) -> Accepted:
@@ -28,6 +78,13 @@ async def ask(services: Services, consumer: ConsumerId, **changes: Any) -> Accep
         "request_digest": "digest",
     }
     return await accept(services, Order(**(order | changes)))
+
+
+async def submitted(services: Services, consumer: ConsumerId, **changes: Any) -> tuple[Job, Task]:
+    """Have a job accepted and all its due work done; the job as it is then, and its newest task."""
+    accepted = await ask(services, consumer, **changes)
+    await run_until_idle(services)
+    return await see(services, accepted.job.id), (await see_tasks(services, accepted.job.id))[-1]
 
 
 async def call_back(services: Services, task: Task | str, body: Any) -> None:
@@ -72,3 +129,27 @@ async def listen(services: Services, consumer: ConsumerId, url: str, *events: st
             },
         )
     return secret
+
+
+async def see_assets(services: Services, job_id: JobId) -> Sequence[Asset]:
+    """Its media files, in order."""
+    async with services.db.reading() as tx:
+        return (await list_assets(tx, [job_id]))[job_id]
+
+
+async def see_deliveries(services: Services, consumer: ConsumerId) -> list[Delivery]:
+    """What was ever owed to a consumer, the oldest first."""
+    async with services.db.reading() as tx:
+        return (await list_deliveries(tx, consumer, limit=100))[::-1]
+
+
+async def see_attempts(services: Services, delivery: Delivery) -> list[Attempt]:
+    """The tries at one delivery."""
+    async with services.db.reading() as tx:
+        return await list_attempts(tx, delivery.id)
+
+
+async def count(services: Services, table: str) -> int:
+    """How many rows a table has."""
+    async with services.db.reading() as tx:
+        return int((await tx.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one())

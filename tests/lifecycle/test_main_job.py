@@ -4,6 +4,7 @@ import json
 
 from standardwebhooks import Webhook
 
+from orchestrator.blobs.base import blob_key
 from orchestrator.domain.ids import ConsumerId
 from orchestrator.domain.job import JobState
 from orchestrator.domain.signing import callback_token
@@ -33,7 +34,7 @@ async def test_a_job_goes_all_the_way(services: Services, world: World, consumer
     assert (waiting.state, task.upstream_task_id) == (JobState.SUBMITTED, "up-1")
     assert (done.state, done.error) == (JobState.SUCCEEDED, None)
     assert (asset.content_type, asset.width, asset.height, asset.bytes) == ("image/png", 32, 16, len(png()))
-    assert await services.blobs.read(f"{asset.sha256[:2]}/{asset.sha256[2:4]}/{asset.sha256}") == png()  # type: ignore[index]
+    assert await services.blobs.read(blob_key(asset.sha256 or "")) == png()
     (told,) = world.told("a")
     assert (told["type"], told["data"]["status"], told["data"]["revision"]) == ("job.succeeded", "succeeded", done.revision)
     assert told["data"]["tasks"][0]["task_id"] == "up-1"

@@ -25,7 +25,7 @@ async def change_key(services: Services, **changes: Any) -> None:
     ["", "Bearer", "Bearer ", "Basic key-of-consumer", "key-of-consumer", "Bearer key-of-nobody", "Bearer \u00ff"],
 )
 async def test_without_a_valid_key_there_is_no_answer(client: httpx.AsyncClient, header: str) -> None:
-    response = await client.get("/v1/me", headers={"authorization": header.encode("latin-1")})
+    response = await client.get("/v1/me", headers={b"authorization": header.encode("latin-1")})
 
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == "Bearer"

@@ -52,7 +52,9 @@ def test_a_wrong_body_names_the_field_and_the_remedy(body: bytes, field: str, me
     assert (caught.value.field, caught.value.message) == (field, message)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\x00", b"\xef\xbb\xbf{}", b'{"name": "\xff"}', b'{"name": "a"} {}', b"NaN"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\x00", b"\xef\xbb\xbf{}", b'{"name": "\xff"}', b'{"name": "a"} {}', b"NaN"]
+)
 def test_what_is_not_json_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedJson):
         READER.read(body)

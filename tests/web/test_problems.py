@@ -23,7 +23,7 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.web import errors as web_errors
 from orchestrator.web.errors import LinkExpired, MalformedForm, MalformedJson, RangeUnsatisfiable
-from orchestrator.web.middleware import middleware
+from orchestrator.web.middleware import Shell, middleware
 from orchestrator.web.problems import STATUS, exception_handlers
 
 
@@ -58,9 +58,7 @@ def client_of(error: BaseException) -> httpx.AsyncClient:
         (OrchestratorError("Something of ours."), 500, "error"),
     ],
 )
-async def test_an_error_is_a_problem_with_its_status_and_code(
-    error: OrchestratorError, status: int, code: str
-) -> None:
+async def test_an_error_is_a_problem_with_its_status_and_code(error: OrchestratorError, status: int, code: str) -> None:
     response = await client_of(error).get("/", headers={"x-request-id": "r-1"})
 
     problem = response.json()
@@ -160,15 +158,17 @@ async def test_an_error_after_the_answer_has_begun_breaks_the_connection_off() -
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise KeyError
 
-    app = middleware[0].cls(half)
     sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
     with pytest.raises(KeyError):
-        await app(scope, None, send)
+        await Shell(half)(scope, receive, send)
 
     assert [message["type"] for message in sent] == ["http.response.start"]
 
@@ -182,7 +182,7 @@ async def test_the_callers_own_request_id_comes_back(given: str) -> None:
 
 @pytest.mark.parametrize("given", ["", "two words", "x" * 129, "\u00e9"])
 async def test_a_request_id_that_cannot_stand_in_a_log_is_replaced(given: str) -> None:
-    response = await client_of(NotFound("")).get("/", headers={"x-request-id": given.encode("latin-1")})
+    response = await client_of(NotFound("")).get("/", headers={b"x-request-id": given.encode("latin-1")})
 
     assert len(response.headers["x-request-id"]) == 24
     assert msgspec.json.decode(response.content)["request_id"] == response.headers["x-request-id"]

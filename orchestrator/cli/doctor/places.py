@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 from orchestrator.blobs.registry import open_store
 from orchestrator.cli.doctor.findings import Finding, fail, ok, warn
 from orchestrator.cli.failures import explain
+from orchestrator.cli.reading import using_database
 from orchestrator.config import Settings
+from orchestrator.domain.errors import OrchestratorError
 from orchestrator.storage.database import Database
 from orchestrator.storage.migrations import current, head
 
@@ -21,16 +23,15 @@ async def check_database(settings: Settings) -> list[Finding]:
     if file is not None and not file.exists():
         return [_check_future_file(file)]
     try:
-        db = Database(settings.database_url)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
-        return [fail("database", explain(error), "Correct ORCHESTRATOR_DATABASE_URL.")]
-    try:
-        found = await current(db)
-    except Exception as error:  # noqa: BLE001 - see above
-        return [fail("database", explain(error), "Is it running, and may this user read it?")]
-    finally:
-        await db.close()
-    return [_check_revision(found, is_embedded=db.is_embedded)]
+        with using_database(settings.database_url):
+            db = Database(settings.database_url)
+            try:
+                found = await current(db)
+            finally:
+                await db.close()
+    except OrchestratorError as error:
+        return [fail("database", str(error), "Check ORCHESTRATOR_DATABASE_URL, and whether the database is running.")]
+    return [_check_revision(found, is_embedded=file is not None)]
 
 
 async def check_store(settings: Settings) -> list[Finding]:

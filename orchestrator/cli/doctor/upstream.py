@@ -44,7 +44,7 @@ async def check_upstream(settings: Settings) -> list[Finding]:
         async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, trust_env=False) as client:
             response = await client.post(url, json=question, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        text = f"{settings.upstream_url} does not answer: {error or type(error).__name__}."
+        text = f"{settings.upstream_url} does not answer: {str(error) or type(error).__name__}."
         return [fail("upstream", text, "Check ORCHESTRATOR_UPSTREAM_URL and this machine's way out.")]
     return [_check_reply(settings.upstream_url, response), *_check_clock(response)]
 
@@ -54,7 +54,7 @@ async def _check_answer(url: str) -> Finding:
         async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, trust_env=False) as client:
             response = await client.get(f"{url.rstrip('/')}/healthz")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        text = f"Nothing answers at {url} from here: {error or type(error).__name__}."
+        text = f"Nothing answers at {url} from here: {str(error) or type(error).__name__}."
         return warn("public URL", text, "Fine while the service is not running; else check the proxy in front of it.")
     if response.status_code != httpx.codes.OK:
         text = f"{url}/healthz answers {response.status_code}."

@@ -4,10 +4,9 @@ import os
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 from orchestrator.cli.doctor.findings import Finding, ok, warn
-from orchestrator.cli.reading import PREFIX
+from orchestrator.cli.reading import PREFIX, without_password
 from orchestrator.config import Settings
 
 LEAST_SECRET: Final = 16
@@ -21,7 +20,8 @@ def shown(settings: Settings) -> Iterator[tuple[str, str, bool]]:
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
         text = _plain(value) if field.repr else _masked(value)
-        yield f"{PREFIX}{name.upper()}", text, name in settings.model_fields_set
+        variable = f"{PREFIX}{name.upper()}"
+        yield variable, text, bool(os.environ.get(variable))
 
 
 def check_settings(settings: Settings) -> list[Finding]:
@@ -57,16 +57,9 @@ def _check_secrets(settings: Settings) -> Iterator[Finding]:
 def _plain(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(each) for each in value)
-    return "" if value is None else _without_password(str(value))
+    return "" if value is None else without_password(str(value))
 
 
 def _masked(value: object) -> str:
     given = value if isinstance(value, list) else [value] if value else []
     return f"({len(given)} given, hidden)" if given else ""
-
-
-def _without_password(text: str) -> str:
-    parts = urlsplit(text)
-    if not parts.password:
-        return text
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":…@", 1)))
