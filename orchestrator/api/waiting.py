@@ -32,8 +32,11 @@ async def hold(
         try:
             job = await read_job(services, job_id, consumer_id=consumer_id)
             left = deadline - loop.time()
-            if enough(job) or left <= 0 or not await services.watch.wait(change, seconds=left):
+            if enough(job) or left <= 0:
                 return job
+            # Whether the change came or the time ran out, the job is read once more: a change that another process
+            # made in the last moment is news all the same.
+            await services.watch.wait(change, seconds=left)
             revision = job.revision
         finally:
             services.watch.end(job_id, change)

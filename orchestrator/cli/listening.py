@@ -30,6 +30,7 @@ from orchestrator.cli.running import Stop
 
 GRACE_SECONDS: Final = 3
 """How long open requests may take after the signal. With the workers' drain it stays under the 15 s of a good end."""
+BACKLOG: Final = 2048
 
 _COME_BACK: Final[tuple[Message, ...]] = (
     {
@@ -94,7 +95,14 @@ async def serve_until(
 async def listening(
     app: ASGIApp, listener: socket.socket, state: Mapping[str, Any] | None = None
 ) -> AsyncIterator[None]:
-    """Answer requests while the block runs; each is given its own copy of `state`."""
+    """Answer requests while the block runs; each is given its own copy of `state`.
+
+    Raises Failure when somebody else was faster to listen on the same address.
+    """
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise Failure(f"cannot listen on {address_of(listener)}: {error.strerror}.") from error
     server = _Server(_config(_with_manners(app, state or {})))
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(sockets=[listener]))
@@ -112,8 +120,9 @@ async def listening(
 def _calm_the_collector() -> None:
     """Let the garbage collector look at what is new, and seldom at what stays.
 
-    With its defaults it walks everything that is waiting in memory, again and again while a burst is taken in: measured,
-    that was a sixth of the service's time under load. Modules and routes never become garbage and are set aside.
+    With its defaults it walks everything that is waiting in memory, again and again while a burst is taken in:
+    measured, that was a sixth of the service's time under load. Modules and routes never become garbage and are set
+    aside.
     """
     gc.collect()
     gc.freeze()
@@ -147,7 +156,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         log_level="warning",
         server_header=False,
         proxy_headers=False,
-        backlog=2048,
+        backlog=BACKLOG,
         # Longer than the idle time of the usual proxies and clients, so that it is they who close.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_SECONDS,

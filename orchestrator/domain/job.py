@@ -49,6 +49,8 @@ WAITING: Final = frozenset({JobState.QUEUED, JobState.SUBMITTED, JobState.PROCES
 SUBMIT: Final = Transition("submit", frozenset({JobState.QUEUED}), JobState.SUBMITTED)
 PROGRESS: Final = Transition("progress", WAITING, JobState.PROCESSING)
 RESULT: Final = Transition("result", WAITING, JobState.STORING)
+RESULT_WITHOUT_MEDIA: Final = Transition("result_without_media", WAITING, JobState.SUCCEEDED)
+"""Lyrics or a persona: there is nothing to store."""
 STORED: Final = Transition("stored", frozenset({JobState.STORING}), JobState.SUCCEEDED)
 FAIL: Final = Transition("fail", WAITING | {JobState.STORING}, JobState.FAILED)
 CANCEL: Final = Transition("cancel", WAITING | {JobState.STORING}, JobState.CANCELED)
@@ -62,6 +64,7 @@ TRANSITIONS: Final[Sequence[Transition[JobState]]] = (
     SUBMIT,
     PROGRESS,
     RESULT,
+    RESULT_WITHOUT_MEDIA,
     STORED,
     FAIL,
     CANCEL,

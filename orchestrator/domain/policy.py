@@ -10,7 +10,6 @@ from typing import Final
 
 from orchestrator.domain.backoff import WEBHOOK_SCHEDULE
 
-
 RECORDING: Final = timedelta(seconds=2)
 """What a lease must still last beyond a webhook's own time-out for an attempt to be begun."""
 

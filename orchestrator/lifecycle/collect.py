@@ -70,12 +70,19 @@ async def _fetch_all(services: Services, collection: Collection) -> list[Asset]:
         fetched = [await fetch(services, pending[0])]
     else:
         results = await asyncio.gather(*(fetch(services, asset) for asset in pending), return_exceptions=True)
+        fetched = [result for result in results if isinstance(result, Asset)]
         troubles = [result for result in results if isinstance(result, BaseException)]
         if troubles:
+            await _note_blobs(services, fetched)
             raise max(troubles, key=_gravity)
-        fetched = [result for result in results if isinstance(result, Asset)]
     by_id = {asset.id: asset for asset in fetched}
     return [by_id.get(asset.id, asset) for asset in collection.assets]
+
+
+async def _note_blobs(services: Services, fetched: Sequence[Asset]) -> None:
+    """Record bytes that are stored although their job may yet fail, so that `prune` finds them."""
+    async with services.db.writing() as tx:
+        await insert_blobs(tx, [_blob_row(services, asset, services.now()) for asset in _distinct(fetched)])
 
 
 def _gravity(trouble: BaseException) -> int:

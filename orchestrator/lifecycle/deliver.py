@@ -36,6 +36,7 @@ from orchestrator.storage.events import find_events
 
 logger = logging.getLogger(__name__)
 
+
 async def deliver(services: Services, parcel: Parcel) -> None:
     """Make one attempt, unless the lease has become too short to record it."""
     policy, started_at = services.policy, services.now()

@@ -1,7 +1,7 @@
 """What is handed from one verb to the next."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.domain.asset import Asset
 from orchestrator.domain.callback import Callback
@@ -32,4 +32,4 @@ class Parcel:
 
     delivery: Delivery
     body: bytes
-    secrets: Sequence[str]
+    secrets: Sequence[str] = field(repr=False)

@@ -38,6 +38,7 @@ async def prune(services: Services) -> bool:
     for key in filter(None, [*keys, *pruned]):
         await services.blobs.delete(key)
     await _delete_unreferenced(services)
+    await services.blobs.sweep_scratch(_GRACE.total_seconds())
     return attempts == _AT_ONCE or len(keys) == _AT_ONCE
 
 

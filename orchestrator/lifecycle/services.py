@@ -51,7 +51,7 @@ class Services:
     """The guarded way to addresses that somebody else chose."""
     providers: Providers
     policy: Policy
-    secret_keys: Sequence[str]
+    secret_keys: Sequence[str] = field(repr=False)
     """The first signs, all verify."""
     now: Callable[[], datetime]
     new_id: Callable[[], str]

@@ -10,16 +10,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from orchestrator.domain.asset import Asset, AssetState
 from orchestrator.domain.callback import InboxState, Source
 from orchestrator.domain.ids import AssetId, JobId, TaskId
-from orchestrator.domain.job import FAIL, PROGRESS, RESULT, STORED, Failure, Job
+from orchestrator.domain.job import FAIL, PROGRESS, RESULT_WITHOUT_MEDIA, Failure, Job
 from orchestrator.domain.outcome import Artifact, Outcome, OutcomeState
 from orchestrator.domain.task import ACCEPT, COMPLETE, RecoveredBy, Task, TaskState
 from orchestrator.domain.task import FAIL as FAIL_TASK
-from orchestrator.domain.transition import Transition
 from orchestrator.lifecycle.announce import announce, told
 from orchestrator.lifecycle.metrics import CALLBACKS, RECOVERED
 from orchestrator.lifecycle.outcomes import read_reply
@@ -34,9 +33,6 @@ from orchestrator.storage.tasks import acknowledge_tasks, close_tasks, find_task
 from orchestrator.storage.types import as_json
 
 logger = logging.getLogger(__name__)
-
-_WITHOUT_MEDIA: Final = Transition("result_without_media", RESULT.sources, STORED.target)
-"""Lyrics or a persona: there is nothing to store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +198,7 @@ async def _move_jobs(
         else:
             without_media.append(facts | {"finished_at": now})
     stored = await begin_storing(tx, storing)
-    final = await move_jobs(tx, _WITHOUT_MEDIA, without_media)
+    final = await move_jobs(tx, RESULT_WITHOUT_MEDIA, without_media)
     final += await move_jobs(tx, FAIL, failed)
     moved = {job.id for job in stored} | {job.id for job in final}
     # A job has one fate: what was still to be submitted for it would be paid for nothing.

@@ -40,11 +40,11 @@ def listening_to(*events: str) -> Endpoint:
         ([], False),
     ],
 )
-def test_an_endpoint_hears_what_it_listens_to(events: Sequence[str], wanted: bool):
+def test_an_endpoint_hears_what_it_listens_to(events: Sequence[str], wanted: bool) -> None:
     assert listening_to(*events).wants("job.failed") is wanted
 
 
-def test_a_disabled_endpoint_wants_nothing():
+def test_a_disabled_endpoint_wants_nothing() -> None:
     assert not replace(listening_to("*"), disabled_at=NOW, disabled_reason="Gone.").wants("job.failed")
 
 
@@ -60,5 +60,5 @@ def test_a_disabled_endpoint_wants_nothing():
 )
 def test_the_old_secret_signs_beside_the_new_one_until_it_expires(
     previous: str | None, expires_at: datetime | None, signing: tuple[str, ...]
-):
+) -> None:
     assert signing_secrets("new", previous, expires_at, now=NOW) == signing

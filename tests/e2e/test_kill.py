@@ -29,7 +29,7 @@ def kill_after() -> Iterator[int]:
 
 async def test_killed_again_and_again_nothing_is_lost_and_nothing_is_paid_twice(
     database_url: str, tmp_path: Path, world: World, kill_after: Iterator[int]
-):
+) -> None:
     options = SandboxOptions(delay=0.2, delay_jitter=0.5, duplicate_rate=0.2, early_rate=0.2, seed=7)
     async with serving(create_sandbox(options)) as upstream:
         service = Service(

@@ -22,7 +22,7 @@ from tests.working import open_handoffs, run_until_idle
 
 async def test_the_same_request_under_the_same_key_is_the_same_job_and_one_submit(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     first = await ask(services, consumer, idempotency_key="k")
     await run_until_idle(services)
     again = await ask(services, consumer, idempotency_key="k")
@@ -35,7 +35,9 @@ async def test_the_same_request_under_the_same_key_is_the_same_job_and_one_submi
     assert len(world.submits) == 1
 
 
-async def test_another_request_under_the_same_key_is_refused_and_keeps_nothing(services: Services, consumer: ConsumerId):
+async def test_another_request_under_the_same_key_is_refused_and_keeps_nothing(
+    services: Services, consumer: ConsumerId
+) -> None:
     await ask(services, consumer, idempotency_key="k")
 
     with pytest.raises(KeyReused):
@@ -44,7 +46,7 @@ async def test_another_request_under_the_same_key_is_refused_and_keeps_nothing(s
     assert await count(services, "jobs") == await count(services, "tasks") == 1
 
 
-async def test_two_first_requests_at_once_are_one_job(services: Services, consumer: ConsumerId):
+async def test_two_first_requests_at_once_are_one_job(services: Services, consumer: ConsumerId) -> None:
     both = await asyncio.gather(*(ask(services, consumer, idempotency_key="k") for _ in range(2)))
 
     assert {accepted.job.id for accepted in both} == {both[0].job.id}
@@ -52,7 +54,9 @@ async def test_two_first_requests_at_once_are_one_job(services: Services, consum
     assert await count(services, "jobs") == await count(services, "tasks") == 1
 
 
-async def test_two_first_requests_at_once_at_two_processes_are_one_job(services: Services, consumer: ConsumerId):
+async def test_two_first_requests_at_once_at_two_processes_are_one_job(
+    services: Services, consumer: ConsumerId
+) -> None:
     async with another(services) as other, asyncio.timeout(10):
         for n in range(5):
             both = await asyncio.gather(*(ask(each, consumer, idempotency_key=f"k{n}") for each in (services, other)))
@@ -62,7 +66,7 @@ async def test_two_first_requests_at_once_at_two_processes_are_one_job(services:
     assert await count(services, "jobs") == await count(services, "tasks") == 5
 
 
-async def test_a_conflict_is_its_own_callers_alone(services: Services, consumer: ConsumerId):
+async def test_a_conflict_is_its_own_callers_alone(services: Services, consumer: ConsumerId) -> None:
     results = await asyncio.gather(
         ask(services, consumer, idempotency_key="k"),
         ask(services, consumer, idempotency_key="k", request_digest="another"),
@@ -78,7 +82,7 @@ async def test_a_conflict_is_its_own_callers_alone(services: Services, consumer:
 
 async def test_a_key_belongs_to_its_consumer(
     services: Services, consumer: ConsumerId, make_consumer: Callable[[str], Any]
-):
+) -> None:
     mine = await ask(services, consumer, idempotency_key="k")
     theirs = await ask(services, await make_consumer("stranger"), idempotency_key="k", request_digest="another")
 
@@ -86,7 +90,7 @@ async def test_a_key_belongs_to_its_consumer(
     assert not theirs.is_replay
 
 
-async def test_without_a_key_equal_requests_are_two_jobs(services: Services, consumer: ConsumerId):
+async def test_without_a_key_equal_requests_are_two_jobs(services: Services, consumer: ConsumerId) -> None:
     first, second = await ask(services, consumer), await ask(services, consumer)
 
     assert first.job.id != second.job.id
@@ -95,7 +99,7 @@ async def test_without_a_key_equal_requests_are_two_jobs(services: Services, con
 @pytest.mark.parametrize(("field", "value"), [("operation", "openai/images/dreams"), ("provider", "nobody")])
 async def test_what_is_unknown_is_refused_by_name_and_keeps_nothing(
     services: Services, consumer: ConsumerId, field: str, value: str
-):
+) -> None:
     with pytest.raises(Rejected) as refusal:
         await ask(services, consumer, **{field: value})
 
@@ -106,7 +110,7 @@ async def test_what_is_unknown_is_refused_by_name_and_keeps_nothing(
 
 async def test_what_finds_no_room_in_memory_waits_unleased_in_the_database(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     services.handoffs.submit = Handoff("submit", capacity=1)
     open_handoffs(services)
 
@@ -122,7 +126,7 @@ async def test_what_finds_no_room_in_memory_waits_unleased_in_the_database(
 
 async def test_a_process_without_workers_leaves_everything_to_the_others(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     await ask(services, consumer)
 
     async with another(services) as other:
@@ -134,7 +138,7 @@ async def test_a_process_without_workers_leaves_everything_to_the_others(
 
 async def test_what_a_dead_process_had_in_memory_is_submitted_by_another_once_its_lease_is_over(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     open_handoffs(services)
     await ask(services, consumer)
 
@@ -149,7 +153,7 @@ async def test_what_a_dead_process_had_in_memory_is_submitted_by_another_once_it
     assert len(world.submits) == 1
 
 
-async def test_a_batch_that_is_written_again_row_by_row_keeps_its_ids(services: Services, consumer: ConsumerId):
+async def test_a_batch_that_is_written_again_row_by_row_keeps_its_ids(services: Services, consumer: ConsumerId) -> None:
     drawn: list[str] = []
     draw = services.new_id
 
@@ -173,7 +177,7 @@ async def test_a_batch_that_is_written_again_row_by_row_keeps_its_ids(services: 
     assert await count(services, "jobs") == await count(services, "tasks") == 2
 
 
-async def test_a_job_carries_its_own_deadline_and_trace(services: Services, consumer: ConsumerId, clock: Clock):
+async def test_a_job_carries_its_own_deadline_and_trace(services: Services, consumer: ConsumerId, clock: Clock) -> None:
     mine = (await ask(services, consumer, deadline=timedelta(seconds=90), trace_id="mine")).job
     plain = (await ask(services, consumer)).job
 

@@ -48,7 +48,7 @@ async def busy(services: Services) -> AsyncIterator[Services]:
 )
 async def test_an_answer_that_breaks_off_leaves_the_task_in_doubt_and_is_not_sent_again(
     busy: Services, consumer: ConsumerId, clock: Clock, answer: Answer
-):
+) -> None:
     async with asyncio.timeout(10), peer(answer) as provider:
         await move_provider(busy, provider.url(""))
         job, task = await submitted(busy, consumer)
@@ -80,7 +80,7 @@ async def test_an_answer_that_breaks_off_leaves_the_task_in_doubt_and_is_not_sen
 )
 async def test_an_answer_that_says_nothing_clear_leaves_the_task_in_doubt(
     services: Services, world: World, consumer: ConsumerId, answer: Response
-):
+) -> None:
     world.answers.append(answer)
 
     job, task = await submitted(services, consumer)
@@ -93,7 +93,7 @@ async def test_an_answer_that_says_nothing_clear_leaves_the_task_in_doubt(
 
 async def test_a_kept_connection_that_the_provider_closed_does_not_swallow_the_next_submit(
     services: Services, consumer: ConsumerId
-):
+) -> None:
     async def answer(_: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(ACCEPTED)
         await writer.drain()
@@ -116,7 +116,7 @@ def _submits_of(provider: Peer, task_id: str) -> list[Request]:
     return [request for request in provider.requests if task_id.encode() in request.body]
 
 
-async def test_a_callback_settles_a_task_in_doubt(services: Services, world: World, consumer: ConsumerId):
+async def test_a_callback_settles_a_task_in_doubt(services: Services, world: World, consumer: ConsumerId) -> None:
     world.answers.append(Response(status_code=504))
     job, task = await submitted(services, consumer)
 
@@ -131,7 +131,7 @@ async def test_a_callback_settles_a_task_in_doubt(services: Services, world: Wor
 
 async def test_news_of_progress_ends_the_doubt(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     """Whoever reports progress has the task: "I do not know it" from the tasks interface must not cost a second one."""
     world.answers.append(Response(status_code=504))
     job, task = await submitted(services, consumer)
@@ -148,7 +148,7 @@ async def test_news_of_progress_ends_the_doubt(
 
 async def test_a_sender_that_died_leaves_a_task_that_is_asked_for_and_not_sent_again(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     async def never(_: dict[str, Any]) -> Response:
         await world.hang.wait()
         return Response(status_code=500)
@@ -176,7 +176,7 @@ async def test_a_sender_that_died_leaves_a_task_that_is_asked_for_and_not_sent_a
 
 async def test_a_sender_that_was_only_slow_does_not_undo_what_was_found_out_meanwhile(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     """Its lease was over, the task was found by asking; then its own answer comes, and is a 504."""
 
     async def late(_: dict[str, Any]) -> Response:

@@ -37,7 +37,9 @@ async def _failed(services: Services, consumer: ConsumerId, **changes: Any) -> A
     return await see(services, job.id)
 
 
-async def test_a_queued_job_is_canceled_and_its_consumer_told(services: Services, world: World, consumer: ConsumerId):
+async def test_a_queued_job_is_canceled_and_its_consumer_told(
+    services: Services, world: World, consumer: ConsumerId
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job = (await ask(services, consumer)).job
 
@@ -54,7 +56,7 @@ async def test_a_queued_job_is_canceled_and_its_consumer_told(services: Services
 
 async def test_a_submitted_job_is_canceled_and_not_asked_for_any_more(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, _ = await submitted(services, consumer)
 
     await cancel(services, job.id, consumer_id=consumer)
@@ -65,7 +67,9 @@ async def test_a_submitted_job_is_canceled_and_not_asked_for_any_more(
     assert world.questions == []
 
 
-async def test_a_job_that_is_being_stored_can_be_canceled(services: Services, world: World, consumer: ConsumerId, clock: Clock):
+async def test_a_job_that_is_being_stored_can_be_canceled(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock
+) -> None:
     job, task = await submitted(services, consumer)
     result = world.result("heron.png")
     world.media["heron.png"] = Response(status_code=503)
@@ -82,7 +86,7 @@ async def test_a_job_that_is_being_stored_can_be_canceled(services: Services, wo
     assert world.fetched == ["heron.png"]
 
 
-async def test_canceling_twice_is_canceling_once(services: Services, world: World, consumer: ConsumerId):
+async def test_canceling_twice_is_canceling_once(services: Services, world: World, consumer: ConsumerId) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job, _ = await submitted(services, consumer)
 
@@ -94,7 +98,7 @@ async def test_canceling_twice_is_canceling_once(services: Services, world: Worl
     assert len(world.told("a")) == 1
 
 
-async def test_a_job_that_has_ended_cannot_be_canceled(services: Services, consumer: ConsumerId):
+async def test_a_job_that_has_ended_cannot_be_canceled(services: Services, consumer: ConsumerId) -> None:
     job = await _failed(services, consumer)
 
     with pytest.raises(Conflict, match="failed"):
@@ -104,7 +108,7 @@ async def test_a_job_that_has_ended_cannot_be_canceled(services: Services, consu
 @pytest.mark.parametrize("verb", [cancel, retry])
 async def test_somebody_elses_job_is_not_there(
     services: Services, consumer: ConsumerId, make_consumer: Callable[[str], Any], verb: Any
-):
+) -> None:
     job = await _failed(services, consumer)
 
     with pytest.raises(NotFound):
@@ -115,7 +119,7 @@ async def test_somebody_elses_job_is_not_there(
 
 async def test_a_failed_job_is_submitted_again_as_a_new_task(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job = await _failed(services, consumer, deadline=timedelta(minutes=10))
     clock.advance(seconds=3600)
@@ -135,7 +139,7 @@ async def test_a_failed_job_is_submitted_again_as_a_new_task(
     assert world.told("a")[0]["data"]["revision"] < world.told("a")[1]["data"]["revision"]
 
 
-async def test_every_retry_has_as_long_as_the_first_try(services: Services, consumer: ConsumerId, clock: Clock):
+async def test_every_retry_has_as_long_as_the_first_try(services: Services, consumer: ConsumerId, clock: Clock) -> None:
     job = await _failed(services, consumer, deadline=timedelta(minutes=10))
     for _ in range(3):
         clock.advance(seconds=86_400)
@@ -151,7 +155,7 @@ async def test_every_retry_has_as_long_as_the_first_try(services: Services, cons
 
 async def test_a_canceled_job_can_be_retried_and_what_its_old_task_brings_is_late(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     job, old = await submitted(services, consumer)
     await cancel(services, job.id, consumer_id=consumer)
     await retry(services, job.id, consumer_id=consumer)
@@ -164,7 +168,9 @@ async def test_a_canceled_job_can_be_retried_and_what_its_old_task_brings_is_lat
     assert await see_inbox(services, job.id) == ["late"]
 
 
-async def test_an_expired_job_can_be_retried(services: Services, world: World, consumer: ConsumerId, clock: Clock):
+async def test_an_expired_job_can_be_retried(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock
+) -> None:
     job, _ = await submitted(services, consumer, deadline=timedelta(seconds=60))
     clock.advance(seconds=60)
     await run_until_idle(services)
@@ -178,7 +184,7 @@ async def test_an_expired_job_can_be_retried(services: Services, world: World, c
 
 async def test_a_job_whose_files_could_not_be_had_is_retried_with_a_full_measure_of_tries(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, task = await submitted(services, consumer)
     result = world.result("heron.png")
     del world.media["heron.png"]
@@ -204,7 +210,9 @@ async def test_a_job_whose_files_could_not_be_had_is_retried_with_a_full_measure
 
 
 @pytest.mark.parametrize("state", ["queued", "submitted", "succeeded"])
-async def test_only_what_ended_badly_can_be_retried(services: Services, world: World, consumer: ConsumerId, state: str):
+async def test_only_what_ended_badly_can_be_retried(
+    services: Services, world: World, consumer: ConsumerId, state: str
+) -> None:
     job = (await ask(services, consumer)).job
     if state != "queued":
         await run_until_idle(services)

@@ -15,7 +15,6 @@ from orchestrator.lifecycle.services import Services
 from tests.fakes import World
 from tests.lifecycle.acting import (
     FAILURE,
-    ask,
     call_back,
     count,
     listen,
@@ -37,7 +36,7 @@ def progress(percent: Any, **more: Any) -> dict[str, Any]:
 
 async def test_a_callback_may_overtake_the_answer_to_its_own_submit(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     async def hasty(body: dict[str, Any]) -> Response:
         await call_back(services, body["trace_id"], world.result("heron.png"))
         return JSONResponse({"task_id": "up-1"})
@@ -51,7 +50,7 @@ async def test_a_callback_may_overtake_the_answer_to_its_own_submit(
 
 async def test_a_callback_may_be_settled_before_its_submit_is_answered(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     async def hasty(body: dict[str, Any]) -> Response:
         await call_back(services, body["trace_id"], {"success": True, "data": [{"url": world.serve("heron.png")}]})
         await run_until_idle(services)
@@ -64,7 +63,7 @@ async def test_a_callback_may_be_settled_before_its_submit_is_answered(
     assert (task.state, task.upstream_task_id, task.due_at) == (TaskState.SUCCEEDED, "up-1", None)
 
 
-async def test_the_same_callback_twice_is_one_reply(services: Services, world: World, consumer: ConsumerId):
+async def test_the_same_callback_twice_is_one_reply(services: Services, world: World, consumer: ConsumerId) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job, task = await submitted(services, consumer)
     result = world.result("heron.png")
@@ -79,7 +78,7 @@ async def test_the_same_callback_twice_is_one_reply(services: Services, world: W
     assert (len(world.told("a")), world.fetched) == (1, ["heron.png"])
 
 
-async def test_the_same_bytes_for_two_tasks_are_two_replies(services: Services, consumer: ConsumerId):
+async def test_the_same_bytes_for_two_tasks_are_two_replies(services: Services, consumer: ConsumerId) -> None:
     job, task = await submitted(services, consumer)
     other, other_task = await submitted(services, consumer)
 
@@ -93,7 +92,7 @@ async def test_the_same_bytes_for_two_tasks_are_two_replies(services: Services, 
 @pytest.mark.parametrize("together", [True, False])
 async def test_the_first_final_callback_wins_and_a_second_one_is_late(
     services: Services, world: World, consumer: ConsumerId, together: bool
-):
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job, task = await submitted(services, consumer)
 
@@ -110,7 +109,7 @@ async def test_the_first_final_callback_wins_and_a_second_one_is_late(
     assert [told["type"] for told in world.told("a")] == ["job.succeeded"]
 
 
-async def test_a_success_after_a_failure_is_late(services: Services, world: World, consumer: ConsumerId):
+async def test_a_success_after_a_failure_is_late(services: Services, world: World, consumer: ConsumerId) -> None:
     job, task = await submitted(services, consumer)
 
     await call_back(services, task, FAILURE)
@@ -121,7 +120,7 @@ async def test_a_success_after_a_failure_is_late(services: Services, world: Worl
     assert await see_inbox(services, job.id) == ["settled", "late"]
 
 
-async def test_progress_after_the_end_is_late(services: Services, consumer: ConsumerId):
+async def test_progress_after_the_end_is_late(services: Services, consumer: ConsumerId) -> None:
     job, task = await submitted(services, consumer)
     await call_back(services, task, FAILURE)
     await run_until_idle(services)
@@ -134,7 +133,7 @@ async def test_progress_after_the_end_is_late(services: Services, consumer: Cons
     assert await see_inbox(services, job.id) == ["settled", "late"]
 
 
-async def test_progress_is_shown(services: Services, consumer: ConsumerId):
+async def test_progress_is_shown(services: Services, consumer: ConsumerId) -> None:
     job, task = await submitted(services, consumer)
 
     await call_back(services, task, progress("15%"))
@@ -149,7 +148,7 @@ async def test_progress_is_shown(services: Services, consumer: ConsumerId):
     assert await see_inbox(services, job.id) == ["progress", "progress"]
 
 
-async def test_progress_out_of_order_never_leads_backwards(services: Services, consumer: ConsumerId):
+async def test_progress_out_of_order_never_leads_backwards(services: Services, consumer: ConsumerId) -> None:
     job, task = await submitted(services, consumer)
 
     for percent in (62, 15, 62):
@@ -161,7 +160,7 @@ async def test_progress_out_of_order_never_leads_backwards(services: Services, c
     assert (after.progress, after.revision) == (62, job.revision + 1)
 
 
-async def test_progress_without_a_number_changes_nothing_that_is_seen(services: Services, consumer: ConsumerId):
+async def test_progress_without_a_number_changes_nothing_that_is_seen(services: Services, consumer: ConsumerId) -> None:
     job, task = await submitted(services, consumer)
 
     await call_back(services, task, {"task_id": "up-1", "status": "processing"})
@@ -173,7 +172,7 @@ async def test_progress_without_a_number_changes_nothing_that_is_seen(services: 
 
 async def test_progress_and_the_result_in_one_batch_are_both_settled(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     job, task = await submitted(services, consumer)
 
     await call_back(services, task, progress(15))
@@ -187,7 +186,7 @@ async def test_progress_and_the_result_in_one_batch_are_both_settled(
 
 async def test_a_callback_that_names_another_upstream_task_is_kept_and_changes_nothing(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     job, task = await submitted(services, consumer)
 
     await call_back(services, task, world.result("foreign.png", task_id="up-77"))
@@ -201,7 +200,7 @@ async def test_a_callback_that_names_another_upstream_task_is_kept_and_changes_n
     assert world.fetched == ["own.png"]
 
 
-async def test_a_callback_for_a_canceled_job_is_late(services: Services, world: World, consumer: ConsumerId):
+async def test_a_callback_for_a_canceled_job_is_late(services: Services, world: World, consumer: ConsumerId) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job, task = await submitted(services, consumer)
     await cancel(services, job.id, consumer_id=consumer)
@@ -215,7 +214,7 @@ async def test_a_callback_for_a_canceled_job_is_late(services: Services, world: 
     assert [told["type"] for told in world.told("a")] == ["job.canceled"]
 
 
-async def test_a_callback_for_a_task_that_is_not_there_is_refused_and_not_kept(services: Services):
+async def test_a_callback_for_a_task_that_is_not_there_is_refused_and_not_kept(services: Services) -> None:
     with pytest.raises(NotFound):
         await call_back(services, NOBODY, FAILURE)
     with pytest.raises(NotFound):
@@ -224,11 +223,15 @@ async def test_a_callback_for_a_task_that_is_not_there_is_refused_and_not_kept(s
     assert await count(services, "callbacks") == 0
 
 
-async def test_a_failure_fails_the_job_in_the_upstreams_words(services: Services, world: World, consumer: ConsumerId):
+async def test_a_failure_fails_the_job_in_the_upstreams_words(
+    services: Services, world: World, consumer: ConsumerId
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job, task = await submitted(services, consumer)
 
-    await call_back(services, task, {"success": False, "task_id": "up-1", "error": {"code": "api_error", "message": "M"}})
+    await call_back(
+        services, task, {"success": False, "task_id": "up-1", "error": {"code": "api_error", "message": "M"}}
+    )
     await run_until_idle(services)
 
     after = await see(services, job.id)
@@ -239,7 +242,7 @@ async def test_a_failure_fails_the_job_in_the_upstreams_words(services: Services
     assert len(world.submits) == 1
 
 
-async def test_a_success_without_media_is_a_success(services: Services, world: World, consumer: ConsumerId):
+async def test_a_success_without_media_is_a_success(services: Services, world: World, consumer: ConsumerId) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job, task = await submitted(services, consumer)
 
@@ -251,7 +254,9 @@ async def test_a_success_without_media_is_a_success(services: Services, world: W
     assert world.told("a")[0]["data"]["assets"] == []
 
 
-async def test_a_partial_success_is_a_success_that_says_so(services: Services, world: World, consumer: ConsumerId):
+async def test_a_partial_success_is_a_success_that_says_so(
+    services: Services, world: World, consumer: ConsumerId
+) -> None:
     job, task = await submitted(services, consumer)
     items = [{"url": world.serve("one.png")}, {"error": {"code": "content_policy", "message": "Not this one."}}]
 
@@ -264,7 +269,7 @@ async def test_a_partial_success_is_a_success_that_says_so(services: Services, w
 
 async def test_a_poisoned_reply_does_not_hold_up_the_others(
     services: Services, world: World, consumer: ConsumerId, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     """The body of one is gone from the store; the others in its batch are settled all the same."""
     poisoned, poisoned_task = await submitted(services, consumer)
     healthy, healthy_task = await submitted(services, consumer)
@@ -292,7 +297,7 @@ async def test_a_poisoned_reply_does_not_hold_up_the_others(
 )
 async def test_hostile_content_harms_nobody_else(
     services: Services, world: World, consumer: ConsumerId, hostile: dict[str, Any]
-):
+) -> None:
     _, hostile_task = await submitted(services, consumer)
     healthy, healthy_task = await submitted(services, consumer)
 

@@ -17,7 +17,7 @@ from tests.lifecycle.acting import ask, call_back, listen, see, see_tasks
 from tests.working import open_handoffs, run_until_idle
 
 
-async def test_a_job_goes_all_the_way(services: Services, world: World, consumer: ConsumerId):
+async def test_a_job_goes_all_the_way(services: Services, world: World, consumer: ConsumerId) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     open_handoffs(services)
 
@@ -36,13 +36,17 @@ async def test_a_job_goes_all_the_way(services: Services, world: World, consumer
     assert (asset.content_type, asset.width, asset.height, asset.bytes) == ("image/png", 32, 16, len(png()))
     assert await services.blobs.read(blob_key(asset.sha256 or "")) == png()
     (told,) = world.told("a")
-    assert (told["type"], told["data"]["status"], told["data"]["revision"]) == ("job.succeeded", "succeeded", done.revision)
+    assert (told["type"], told["data"]["status"], told["data"]["revision"]) == (
+        "job.succeeded",
+        "succeeded",
+        done.revision,
+    )
     assert told["data"]["tasks"][0]["task_id"] == "up-1"
 
 
 async def test_the_submit_carries_the_input_the_token_and_the_way_back(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     given = {"model": "gpt-image-2", "prompt": "a heron", "size": "1024x1536", "extra": {"kept": [1, None]}}
 
     job = (await ask(services, consumer, input=given)).job
@@ -60,18 +64,22 @@ async def test_the_submit_carries_the_input_the_token_and_the_way_back(
 
 async def test_the_webhook_is_signed_and_its_id_is_the_events(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     secret = await listen(services, consumer, f"{world.url}/hook/a")
     job = (await ask(services, consumer)).job
     await run_until_idle(services)
-    await call_back(services, (await see_tasks(services, job.id))[0], {"success": False, "error": {"code": "forbidden"}})
+    await call_back(
+        services, (await see_tasks(services, job.id))[0], {"success": False, "error": {"code": "forbidden"}}
+    )
     await run_until_idle(services)
 
     ((headers, body),) = world.webhooks["a"]
 
     # The library compares with the real time; the signature itself says which time was signed.
     timestamp = int(headers["webhook-timestamp"])
-    signed = Webhook(secret).sign(headers["webhook-id"], clock().fromtimestamp(timestamp, tz=clock().tzinfo), body.decode())
+    signed = Webhook(secret).sign(
+        headers["webhook-id"], clock().fromtimestamp(timestamp, tz=clock().tzinfo), body.decode()
+    )
     assert headers["webhook-signature"] == signed
     assert timestamp == int(clock().timestamp())
     assert json.loads(body)["data"]["error"]["code"] == "forbidden"
@@ -79,7 +87,7 @@ async def test_the_webhook_is_signed_and_its_id_is_the_events(
 
 async def test_a_callback_url_of_its_own_is_told_in_the_upstreams_shape(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     job = (await ask(services, consumer, callback_url=f"{world.url}/hook/own", trace_id="mine")).job
     await run_until_idle(services)
     await call_back(services, (await see_tasks(services, job.id))[0], world.result("one.png", "two.png"))
@@ -94,8 +102,8 @@ async def test_a_callback_url_of_its_own_is_told_in_the_upstreams_shape(
     assert all("signature=" in item["url"] for item in body["data"]["data"])
 
 
-async def test_an_inline_result_needs_no_callback(services: Services, world: World, consumer: ConsumerId):
-    from starlette.responses import JSONResponse  # noqa: PLC0415
+async def test_an_inline_result_needs_no_callback(services: Services, world: World, consumer: ConsumerId) -> None:
+    from starlette.responses import JSONResponse
 
     world.answers.append(JSONResponse({"created": 1, "data": [{"url": world.serve("now.png")}]}))
 
@@ -108,7 +116,7 @@ async def test_an_inline_result_needs_no_callback(services: Services, world: Wor
 
 async def test_assets_keep_the_upstreams_order_and_equal_bytes_are_one_blob(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     job = (await ask(services, consumer)).job
     await run_until_idle(services)
     names = [f"{n}.png" for n in range(4)]
@@ -123,9 +131,9 @@ async def test_assets_keep_the_upstreams_order_and_equal_bytes_are_one_blob(
     assert len({asset.sha256 for asset in assets}) == 2
 
 
-async def test_what_is_in_memory_is_only_a_hint(services: Services, world: World, consumer: ConsumerId):
+async def test_what_is_in_memory_is_only_a_hint(services: Services, world: World, consumer: ConsumerId) -> None:
     """The same road with no hand-off at all: every step is found in the database."""
-    from tests.working import lose_memory  # noqa: PLC0415
+    from tests.working import lose_memory
 
     await listen(services, consumer, f"{world.url}/hook/a")
     job = (await ask(services, consumer)).job

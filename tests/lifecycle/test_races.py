@@ -45,12 +45,18 @@ async def _blocked(services: Services, task: "asyncio.Task[object]") -> None:
 
 async def test_a_cancel_that_meets_a_settling_callback_waits_for_it_instead_of_deadlocking(
     services: Services, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     """Whoever settles locks the task and then its job; a cancel that took them the other way round would be killed."""
     job, task = await submitted(services, consumer)
 
     async with services.db.writing() as settling:
-        row = {"id": task.id, "upstream_task_id": None, "recovered_by": None, "last_error": None, "finished_at": clock()}
+        row = {
+            "id": task.id,
+            "upstream_task_id": None,
+            "recovered_by": None,
+            "last_error": None,
+            "finished_at": clock(),
+        }
         await move_tasks(settling, COMPLETE, [row])
         canceling = asyncio.create_task(cancel(services, job.id, consumer_id=consumer))
         await _blocked(services, canceling)
@@ -64,7 +70,7 @@ async def test_a_cancel_that_meets_a_settling_callback_waits_for_it_instead_of_d
 @pytest.mark.parametrize("first", ["cancel", "callback"])
 async def test_a_cancel_and_a_callback_in_either_order_leave_one_fate(
     services: Services, world: World, consumer: ConsumerId, first: str
-):
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job, task = await submitted(services, consumer)
 
@@ -86,7 +92,7 @@ async def test_a_cancel_and_a_callback_in_either_order_leave_one_fate(
 
 async def test_cancels_and_callbacks_at_once_at_two_processes_leave_each_job_one_fate_that_is_told_once(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     jobs = [(await ask(services, consumer)).job for _ in range(12)]
     await run_until_idle(services)
@@ -108,7 +114,7 @@ async def test_cancels_and_callbacks_at_once_at_two_processes_leave_each_job_one
 @pytest.mark.parametrize("first", ["deadline", "callback"])
 async def test_a_deadline_and_a_callback_in_either_order_leave_one_fate(
     services: Services, world: World, consumer: ConsumerId, clock: Clock, first: str
-):
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job, task = await submitted(services, consumer, deadline=timedelta(seconds=60))
 
@@ -126,7 +132,7 @@ async def test_a_deadline_and_a_callback_in_either_order_leave_one_fate(
 
 async def test_a_job_that_was_decided_meanwhile_is_moved_by_nobody(
     services: Services, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, task = await submitted(services, consumer)
     await call_back(services, task, FAILURE)
     await run_until_idle(services)
@@ -139,7 +145,7 @@ async def test_a_job_that_was_decided_meanwhile_is_moved_by_nobody(
 
 async def test_a_queued_task_of_a_canceled_job_is_never_sent(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     open_handoffs(services)
     job = (await ask(services, consumer)).job
     await cancel(services, job.id, consumer_id=consumer)
@@ -152,7 +158,9 @@ async def test_a_queued_task_of_a_canceled_job_is_never_sent(
     assert [task.state for task in await see_tasks(services, job.id)] == [TaskState.FAILED]
 
 
-async def test_a_worker_that_lost_its_lease_does_not_send(services: Services, world: World, consumer: ConsumerId, clock: Clock):
+async def test_a_worker_that_lost_its_lease_does_not_send(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock
+) -> None:
     open_handoffs(services)
     await ask(services, consumer)
     ((job, stale),) = await services.handoffs.submit.take(1)
@@ -167,7 +175,7 @@ async def test_a_worker_that_lost_its_lease_does_not_send(services: Services, wo
 
 async def test_a_task_left_over_from_before_a_retry_does_not_expire_the_retried_job(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     open_handoffs(services)
     await ask(services, consumer, deadline=timedelta(seconds=30))
     ((job, stale),) = await services.handoffs.submit.take(1)
@@ -182,7 +190,7 @@ async def test_a_task_left_over_from_before_a_retry_does_not_expire_the_retried_
     assert len(world.submits) == 1
 
 
-async def test_two_retries_at_once_are_one_new_task(services: Services, world: World, consumer: ConsumerId):
+async def test_two_retries_at_once_are_one_new_task(services: Services, world: World, consumer: ConsumerId) -> None:
     job, task = await submitted(services, consumer)
     await call_back(services, task, FAILURE)
     await run_until_idle(services)

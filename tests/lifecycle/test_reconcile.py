@@ -33,7 +33,7 @@ def finished(world: World, *names: str, task_id: str = "up-1") -> dict[str, Any]
 
 async def test_a_task_in_doubt_that_the_provider_is_working_on_goes_on_as_accepted(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, task = await in_doubt(services, world, consumer)
     world.records[task.id] = {"id": "up-9", "trace_id": task.id, "created_at": 1770000000}
 
@@ -48,7 +48,7 @@ async def test_a_task_in_doubt_that_the_provider_is_working_on_goes_on_as_accept
 
 async def test_a_task_in_doubt_that_is_done_already_is_settled_by_the_question(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job, task = await in_doubt(services, world, consumer)
     world.records[task.id] = finished(world, "heron.png", task_id="up-9")
@@ -66,7 +66,7 @@ async def test_a_task_in_doubt_that_is_done_already_is_settled_by_the_question(
 
 async def test_a_task_that_the_provider_twice_does_not_know_is_lost_and_submitted_anew(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, first = await in_doubt(services, world, consumer)
     states = []
     for seconds in (5, 24, 1):
@@ -85,7 +85,7 @@ async def test_a_task_that_the_provider_twice_does_not_know_is_lost_and_submitte
 
 async def test_a_lost_task_that_succeeds_after_all_is_good_news(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job, lost = await in_doubt(services, world, consumer)
     for seconds in (5, 25):
@@ -106,7 +106,7 @@ async def test_a_lost_task_that_succeeds_after_all_is_good_news(
 
 async def test_the_failure_of_a_lost_task_is_of_no_consequence(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, lost = await in_doubt(services, world, consumer)
     for seconds in (5, 25):
         clock.advance(seconds=seconds)
@@ -121,7 +121,7 @@ async def test_the_failure_of_a_lost_task_is_of_no_consequence(
 
 async def test_a_new_task_that_waits_its_turn_is_not_sent_once_the_lost_one_has_won(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, lost = await in_doubt(services, world, consumer)
     world.answers.append(Response(status_code=429))
     for seconds in (5, 25):
@@ -142,7 +142,7 @@ async def test_a_new_task_that_waits_its_turn_is_not_sent_once_the_lost_one_has_
 
 async def test_where_the_policy_forbids_to_submit_again_the_job_fails_and_says_why(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     change(services, resubmit=Resubmit.NEVER)
     job, _ = await in_doubt(services, world, consumer)
@@ -161,7 +161,7 @@ async def test_where_the_policy_forbids_to_submit_again_the_job_fails_and_says_w
 
 async def test_two_denials_soon_after_the_send_prove_nothing(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, _ = await in_doubt(services, world, consumer)
     for seconds in (5, 5, 5):
         clock.advance(seconds=seconds)
@@ -178,7 +178,7 @@ async def test_two_denials_soon_after_the_send_prove_nothing(
 @pytest.mark.parametrize("status", [401, 404, 429, 500, 503])
 async def test_a_provider_that_cannot_be_asked_has_not_denied_anything(
     services: Services, world: World, consumer: ConsumerId, clock: Clock, status: int
-):
+) -> None:
     job, _ = await in_doubt(services, world, consumer)
     world.evasion = Response("no", status)
     for _ in range(5):
@@ -193,7 +193,7 @@ async def test_a_provider_that_cannot_be_asked_has_not_denied_anything(
 
 async def test_an_accepted_task_that_the_provider_forgets_is_never_submitted_again(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, _ = await submitted(services, consumer)
     for _ in range(20):
         clock.advance(seconds=60)
@@ -206,10 +206,14 @@ async def test_an_accepted_task_that_the_provider_forgets_is_never_submitted_aga
 
 async def test_several_overdue_tasks_are_asked_for_with_one_question(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     jobs = [(await ask(services, consumer)).job for _ in range(3)]
     await run_until_idle(services)
-    world.records |= {"up-1": {"id": "up-1"}, "up-2": finished(world, "two.png", task_id="up-2"), "up-3": {"id": "up-3"}}
+    world.records |= {
+        "up-1": {"id": "up-1"},
+        "up-2": finished(world, "two.png", task_id="up-2"),
+        "up-3": {"id": "up-3"},
+    }
 
     clock.advance(seconds=119)
     await run_until_idle(services)
@@ -227,7 +231,7 @@ async def test_several_overdue_tasks_are_asked_for_with_one_question(
 
 async def test_questions_come_at_growing_intervals(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, _ = await submitted(services, consumer)
     world.records["up-1"] = {"id": "up-1"}
     asked_at = []
@@ -246,7 +250,7 @@ async def test_questions_come_at_growing_intervals(
 
 async def test_at_the_deadline_the_provider_is_asked_a_last_time(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, _ = await submitted(services, consumer)
     world.records["up-1"] = finished(world, "just-in-time.png")
 
@@ -258,7 +262,7 @@ async def test_at_the_deadline_the_provider_is_asked_a_last_time(
 
 async def test_a_job_expires_at_its_deadline_and_what_comes_later_is_kept_and_changes_nothing(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     job, task = await submitted(services, consumer, deadline=timedelta(seconds=60))
 
@@ -284,7 +288,7 @@ async def test_a_job_expires_at_its_deadline_and_what_comes_later_is_kept_and_ch
 
 async def test_a_task_whose_job_was_decided_without_it_is_asked_for_until_its_deadline_and_no_longer(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, lost = await in_doubt(services, world, consumer)
     for seconds in (5, 25):
         clock.advance(seconds=seconds)

@@ -22,7 +22,7 @@ BUSY = {"error": {"code": "too_many_requests", "message": "Slow down."}}
 
 async def test_the_task_is_marked_as_sending_before_a_byte_leaves(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     seen = []
 
     async def look(body: dict[str, Any]) -> Response:
@@ -39,7 +39,7 @@ async def test_the_task_is_marked_as_sending_before_a_byte_leaves(
 
 async def test_an_accepted_task_waits_for_its_callback_until_it_is_overdue(
     services: Services, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job, task = await submitted(services, consumer)
 
     assert (job.state, job.submitted_at, job.revision) == (JobState.SUBMITTED, clock(), 2)
@@ -60,8 +60,15 @@ async def test_an_accepted_task_waits_for_its_callback_until_it_is_overdue(
     ],
 )
 async def test_a_refusal_fails_the_job_at_once_in_the_upstreams_words(
-    services: Services, world: World, consumer: ConsumerId, clock: Clock, status: int, body: Any, code: str, message: str
-):
+    services: Services,
+    world: World,
+    consumer: ConsumerId,
+    clock: Clock,
+    status: int,
+    body: Any,
+    code: str,
+    message: str,
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     made = Response(body, status) if isinstance(body, str) else JSONResponse(body, status)
     world.answers.append(made)
@@ -81,7 +88,7 @@ async def test_a_refusal_fails_the_job_at_once_in_the_upstreams_words(
 
 async def test_a_busy_provider_is_tried_again_at_growing_intervals(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     world.answers += [JSONResponse(BUSY, 429)] * 3
     job, task = await submitted(services, consumer)
     waits = []
@@ -102,7 +109,7 @@ async def test_a_busy_provider_is_tried_again_at_growing_intervals(
 
 async def test_a_busy_provider_is_left_alone_for_as_long_as_it_asks(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     world.answers.append(JSONResponse(BUSY, 429, headers={"retry-after": "20"}))
     job, task = await submitted(services, consumer)
 
@@ -120,7 +127,7 @@ async def test_a_busy_provider_is_left_alone_for_as_long_as_it_asks(
 @pytest.mark.parametrize("absurd", ["9" * 400, "-5", "soon", "Wed, 99 Foo 2026"])
 async def test_an_absurd_retry_after_does_no_harm(
     services: Services, world: World, consumer: ConsumerId, clock: Clock, absurd: str
-):
+) -> None:
     world.answers.append(JSONResponse(BUSY, 429, headers={"retry-after": absurd}))
 
     job, task = await submitted(services, consumer)
@@ -132,7 +139,7 @@ async def test_an_absurd_retry_after_does_no_harm(
 
 async def test_a_provider_that_stays_busy_is_given_up_at_the_deadline(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     world.answers += [JSONResponse(BUSY, 429)] * 20
     job, _ = await submitted(services, consumer, deadline=timedelta(seconds=60))
@@ -150,7 +157,7 @@ async def test_a_provider_that_stays_busy_is_given_up_at_the_deadline(
 
 async def test_a_refused_connection_started_nothing_and_is_tried_again(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
@@ -168,7 +175,7 @@ async def test_a_refused_connection_started_nothing_and_is_tried_again(
     assert len(world.submits) == 1
 
 
-async def test_a_name_that_does_not_resolve_started_nothing(services: Services, consumer: ConsumerId):
+async def test_a_name_that_does_not_resolve_started_nothing(services: Services, consumer: ConsumerId) -> None:
     await move_provider(services, "http://nowhere.invalid")
 
     _, task = await submitted(services, consumer)
@@ -178,7 +185,7 @@ async def test_a_name_that_does_not_resolve_started_nothing(services: Services, 
 
 async def test_where_callbacks_cannot_reach_us_the_result_is_asked_for(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     change(services, reach=Reach.POLL)
     job, task = await submitted(services, consumer)
     world.records["up-1"] = {"id": "up-1", "finished_at": 1770000300, "response": world.result("heron.png")}

@@ -32,14 +32,14 @@ def ledger() -> Ledger:
     return Ledger()
 
 
-async def test_a_lone_caller_is_served_at_once(ledger: Ledger):
+async def test_a_lone_caller_is_served_at_once(ledger: Ledger) -> None:
     batcher: Batcher[int, int] = Batcher("test", ledger.flush)
 
     assert await batcher.submit(1) == 10
     assert ledger.batches == [[1]]
 
 
-async def test_everything_that_waits_shares_one_flush(ledger: Ledger):
+async def test_everything_that_waits_shares_one_flush(ledger: Ledger) -> None:
     batcher: Batcher[int, int] = Batcher("test", ledger.flush)
 
     results = await asyncio.gather(*(batcher.submit(item) for item in range(50)))
@@ -48,7 +48,7 @@ async def test_everything_that_waits_shares_one_flush(ledger: Ledger):
     assert ledger.batches == [list(range(50))]
 
 
-async def test_what_arrives_during_a_flush_becomes_the_next_batch(ledger: Ledger):
+async def test_what_arrives_during_a_flush_becomes_the_next_batch(ledger: Ledger) -> None:
     batcher: Batcher[int, int] = Batcher("test", ledger.flush)
     ledger.gate.clear()
     first = asyncio.ensure_future(batcher.submit(1))
@@ -62,7 +62,7 @@ async def test_what_arrives_during_a_flush_becomes_the_next_batch(ledger: Ledger
     assert ledger.batches == [[1], [2, 3]]
 
 
-async def test_a_batch_is_never_larger_than_its_limit(ledger: Ledger):
+async def test_a_batch_is_never_larger_than_its_limit(ledger: Ledger) -> None:
     batcher: Batcher[int, int] = Batcher("test", ledger.flush, max_batch=4)
 
     await asyncio.gather(*(batcher.submit(item) for item in range(10)))
@@ -70,7 +70,7 @@ async def test_a_batch_is_never_larger_than_its_limit(ledger: Ledger):
     assert [len(batch) for batch in ledger.batches] == [4, 4, 2]
 
 
-async def test_a_bad_row_is_its_own_callers_error_and_nobody_elses(ledger: Ledger):
+async def test_a_bad_row_is_its_own_callers_error_and_nobody_elses(ledger: Ledger) -> None:
     batcher: Batcher[int, int] = Batcher("test", ledger.flush)
     ledger.poison = {2}
 
@@ -80,7 +80,7 @@ async def test_a_bad_row_is_its_own_callers_error_and_nobody_elses(ledger: Ledge
     assert isinstance(results[1], IntegrityError)
 
 
-async def test_an_error_that_is_a_result_reaches_its_caller_alone():
+async def test_an_error_that_is_a_result_reaches_its_caller_alone() -> None:
     async def flush(items: Sequence[int]) -> Sequence[int | OrchestratorError]:
         return [Conflict("No.") if item == 2 else item for item in items]
 
@@ -92,7 +92,7 @@ async def test_an_error_that_is_a_result_reaches_its_caller_alone():
     assert isinstance(results[1], Conflict)
 
 
-async def test_an_absent_database_is_unavailable_to_all_and_is_not_asked_row_by_row():
+async def test_an_absent_database_is_unavailable_to_all_and_is_not_asked_row_by_row() -> None:
     flushes = 0
 
     async def flush(_: Sequence[int]) -> Sequence[int]:
@@ -108,7 +108,7 @@ async def test_an_absent_database_is_unavailable_to_all_and_is_not_asked_row_by_
     assert flushes == 1
 
 
-async def test_a_full_queue_refuses_before_anything_is_kept(ledger: Ledger):
+async def test_a_full_queue_refuses_before_anything_is_kept(ledger: Ledger) -> None:
     batcher: Batcher[int, int] = Batcher("test", ledger.flush, max_batch=1, max_waiting=2)
     ledger.gate.clear()
     being_written = asyncio.ensure_future(batcher.submit(0))
@@ -125,7 +125,7 @@ async def test_a_full_queue_refuses_before_anything_is_kept(ledger: Ledger):
     assert ledger.batches == [[0], [1], [2]]
 
 
-async def test_closing_writes_what_waits_and_refuses_what_comes_after(ledger: Ledger):
+async def test_closing_writes_what_waits_and_refuses_what_comes_after(ledger: Ledger) -> None:
     batcher: Batcher[int, int] = Batcher("test", ledger.flush)
     ledger.gate.clear()
     waiting = [asyncio.ensure_future(batcher.submit(item)) for item in range(3)]
@@ -141,7 +141,7 @@ async def test_closing_writes_what_waits_and_refuses_what_comes_after(ledger: Le
         await batcher.submit(4)
 
 
-async def test_a_caller_that_goes_away_does_not_take_its_row_with_it(ledger: Ledger):
+async def test_a_caller_that_goes_away_does_not_take_its_row_with_it(ledger: Ledger) -> None:
     batcher: Batcher[int, int] = Batcher("test", ledger.flush)
     ledger.gate.clear()
     first, second = (asyncio.ensure_future(batcher.submit(item)) for item in (1, 2))

@@ -13,7 +13,7 @@ from tests.clock import Clock
 from tests.storage.seeding import seed_consumer
 
 
-async def test_what_raises_is_rolled_back(db: Database, clock: Clock):
+async def test_what_raises_is_rolled_back(db: Database, clock: Clock) -> None:
     consumer_id = await seed_consumer(db, clock())
 
     async def fail() -> None:
@@ -28,7 +28,7 @@ async def test_what_raises_is_rolled_back(db: Database, clock: Clock):
         assert (await tx.execute(text("SELECT name FROM consumers"))).scalar_one() == consumer_id
 
 
-async def test_processes_that_read_and_then_write_take_turns(sqlite_template: Path, tmp_path: Path):
+async def test_processes_that_read_and_then_write_take_turns(sqlite_template: Path, tmp_path: Path) -> None:
     """Eight connections each add one to a number that they read first: without BEGIN IMMEDIATE most of them fail."""
     path = tmp_path / "shared.db"
     shutil.copy(sqlite_template, path)
@@ -51,7 +51,7 @@ async def test_processes_that_read_and_then_write_take_turns(sqlite_template: Pa
         await database.close()
 
 
-async def test_sqlite_commits_are_durable_and_readers_do_not_wait(sqlite_template: Path, tmp_path: Path):
+async def test_sqlite_commits_are_durable_and_readers_do_not_wait(sqlite_template: Path, tmp_path: Path) -> None:
     path = tmp_path / "one.db"
     shutil.copy(sqlite_template, path)
     database = Database(f"sqlite+aiosqlite:///{path}")
@@ -68,12 +68,14 @@ async def test_sqlite_commits_are_durable_and_readers_do_not_wait(sqlite_templat
 
 
 @pytest.mark.parametrize("url", ["mysql+aiomysql://x", "sqlite:///sync.db", "postgresql://x", "no url at all"])
-def test_a_database_that_is_not_supported_is_named_with_the_remedy(url: str):
+def test_a_database_that_is_not_supported_is_named_with_the_remedy(url: str) -> None:
     with pytest.raises(BadDatabaseUrl, match="DATABASE_URL"):
         Database(url)
 
 
-async def test_a_database_that_is_away_is_an_outage_and_a_bad_row_is_not(db: Database, clock: Clock, tmp_path: Path):
+async def test_a_database_that_is_away_is_an_outage_and_a_bad_row_is_not(
+    db: Database, clock: Clock, tmp_path: Path
+) -> None:
     await seed_consumer(db, clock())
     away = Database(f"postgresql+asyncpg://nobody@/nothing?host={tmp_path}")
 

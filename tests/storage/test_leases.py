@@ -12,7 +12,7 @@ from tests.storage.seeding import seed_tasks
 LEASE = timedelta(seconds=60)
 
 
-async def test_a_due_row_is_leased_once(db: Database, clock: Clock):
+async def test_a_due_row_is_leased_once(db: Database, clock: Clock) -> None:
     (task_id,) = await seed_tasks(db, clock())
 
     async with db.writing() as tx:
@@ -24,7 +24,7 @@ async def test_a_due_row_is_leased_once(db: Database, clock: Clock):
     assert second == []
 
 
-async def test_a_dead_workers_row_comes_due_again_with_a_new_fence(db: Database, clock: Clock):
+async def test_a_dead_workers_row_comes_due_again_with_a_new_fence(db: Database, clock: Clock) -> None:
     await seed_tasks(db, clock())
     async with db.writing() as tx:
         (dead,) = await lease_to_submit(tx, now=clock(), until=clock() + LEASE, limit=1)
@@ -40,7 +40,7 @@ async def test_a_dead_workers_row_comes_due_again_with_a_new_fence(db: Database,
     assert [task.id for task in by_the_living] == [living.id]
 
 
-async def test_a_lease_takes_no_more_than_its_limit_and_the_longest_due_first(db: Database, clock: Clock):
+async def test_a_lease_takes_no_more_than_its_limit_and_the_longest_due_first(db: Database, clock: Clock) -> None:
     late = await seed_tasks(db, clock(), 3)
     early = await seed_tasks(db, clock() - timedelta(minutes=5), 2)
 
@@ -51,7 +51,7 @@ async def test_a_lease_takes_no_more_than_its_limit_and_the_longest_due_first(db
     assert set(early) <= {task.id for task in leased} <= {*early, *late}
 
 
-async def test_a_row_that_is_not_due_is_left_alone(db: Database, clock: Clock):
+async def test_a_row_that_is_not_due_is_left_alone(db: Database, clock: Clock) -> None:
     await seed_tasks(db, clock(), due_at=clock() + timedelta(seconds=1))
 
     async with db.writing() as tx:
@@ -60,7 +60,7 @@ async def test_a_row_that_is_not_due_is_left_alone(db: Database, clock: Clock):
     assert leased == []
 
 
-async def test_each_state_is_leased_by_its_own_station(db: Database, clock: Clock):
+async def test_each_state_is_leased_by_its_own_station(db: Database, clock: Clock) -> None:
     await seed_tasks(db, clock(), state="accepted")
 
     async with db.writing() as tx:
@@ -70,7 +70,9 @@ async def test_each_state_is_leased_by_its_own_station(db: Database, clock: Cloc
     assert (len(to_submit), len(to_reconcile)) == (0, 1)
 
 
-async def test_two_workers_at_the_same_time_share_the_rows_without_waiting_for_each_other(db: Database, clock: Clock):
+async def test_two_workers_at_the_same_time_share_the_rows_without_waiting_for_each_other(
+    db: Database, clock: Clock
+) -> None:
     if db.is_embedded:
         # One writer at a time is SQLite's own answer; `test_database.py` holds it to that.
         return
@@ -85,7 +87,7 @@ async def test_two_workers_at_the_same_time_share_the_rows_without_waiting_for_e
     assert not {task.id for task in mine} & {task.id for task in theirs}
 
 
-async def test_a_lost_fence_leaves_the_row_as_it_is(db: Database, clock: Clock):
+async def test_a_lost_fence_leaves_the_row_as_it_is(db: Database, clock: Clock) -> None:
     (task_id,) = await seed_tasks(db, clock())
     row = {"id": task_id, "attempt": 7, "due_at": clock(), "sent_at": clock()}
 

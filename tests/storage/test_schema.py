@@ -15,7 +15,7 @@ from tests.clock import Clock
 from tests.storage.seeding import seed_job
 
 
-async def test_the_migrations_build_exactly_the_schema(db: Database):
+async def test_the_migrations_build_exactly_the_schema(db: Database) -> None:
     def differences(connection: Connection) -> list[Any]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
@@ -34,7 +34,7 @@ async def test_the_migrations_build_exactly_the_schema(db: Database):
         assert await tx.run_sync(checks) == expected
 
 
-async def test_migrating_again_changes_nothing(db: Database):
+async def test_migrating_again_changes_nothing(db: Database) -> None:
     await upgrade(db)
 
     assert await current(db) == head()
@@ -50,7 +50,7 @@ async def test_migrating_again_changes_nothing(db: Database):
         "revision = 0",
     ],
 )
-async def test_a_job_that_cannot_be_is_refused_by_the_database(db: Database, clock: Clock, change: str):
+async def test_a_job_that_cannot_be_is_refused_by_the_database(db: Database, clock: Clock, change: str) -> None:
     await seed_job(db, clock())
 
     with pytest.raises(IntegrityError):
@@ -58,7 +58,7 @@ async def test_a_job_that_cannot_be_is_refused_by_the_database(db: Database, clo
             await tx.execute(text(f"UPDATE jobs SET {change}"))
 
 
-async def test_leases_read_by_their_partial_indexes(db: Database):
+async def test_leases_read_by_their_partial_indexes(db: Database) -> None:
     due = {
         "tasks": ("ix_tasks_to_submit", "state = 'queued'"),
         "callbacks": ("ix_callbacks_due", "state = 'received'"),

@@ -67,7 +67,7 @@ def test_a_cursor_that_holds_no_id_is_refused(last: str) -> None:
         "1",
         "{019b2f6e-0000-7000-8000-000000000000}",
         "019b2f6e000070008000000000000000",
-        "\u066019b2f6-0000-7000-8000-000000000000",
+        "\u066019b2f6e-0000-7000-8000-000000000000",
     ],
 )
 def test_only_the_hyphenated_form_is_an_id(text: str) -> None:

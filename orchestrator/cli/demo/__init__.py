@@ -62,7 +62,9 @@ async def _demonstrate(folder: Path) -> Report:
 def _conclude(report: Report, folder: Path, seconds: float) -> None:
     images = folder / "images"
     print_outcomes(report.outcomes, images)
-    print(f"{report.verified} webhooks arrived, and the standardwebhooks library verified every signature.")
+    print(
+        f"{report.verified} webhooks, one to a job's own callback_url, all verified with the standardwebhooks library."
+    )
     print(f"{len(report.outcomes)} jobs made {report.submits} submits; a provider would have charged {report.charged}.")
     print(f"It took {seconds:.1f} s, and nothing is left running.")
     complaints = report.complaints()

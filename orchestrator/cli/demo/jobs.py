@@ -119,7 +119,7 @@ WISHES: Final = (
         behaviour="lost=1",
         recovered_by="poll",
     ),
-    Wish(number=8, title="An echo", shows="callback thrice", input=_GPT, behaviour="duplicates=2"),
+    Wish(number=8, title="An echo", shows="callback twice", input=_GPT, behaviour="duplicates=1"),
     Wish(
         number=9,
         title="A broken line",
