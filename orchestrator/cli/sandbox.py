@@ -39,6 +39,9 @@ def command(
     behaviour: Annotated[str, _option('What every request does, such as "ack=full; progress=1".')] = USUAL.behaviour,
     callback_timeout: Annotated[float, _option("Seconds that a receiver may take.")] = USUAL.callback_timeout,
     callback_retries: Annotated[int, _option("Further tries at a refused callback.")] = USUAL.callback_retries,
+    callback_pause: Annotated[
+        float, _option("Seconds before the first of them, then twice as long.")
+    ] = USUAL.callback_pause,
     callback_connections: Annotated[int, _option("Callbacks under way at once.")] = USUAL.callback_connections,
     keep: Annotated[int, _option("Requests, tasks and callbacks that are remembered.")] = USUAL.keep,
     cache_bytes: Annotated[int, _option("Bytes of drawn pictures that are kept.")] = USUAL.cache_bytes,

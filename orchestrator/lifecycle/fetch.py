@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Final
 
 from orchestrator.blobs.encoded import decode_base64
-from orchestrator.blobs.errors import StoreUnavailable
+from orchestrator.blobs.errors import BlobMissing, StoreUnavailable
 from orchestrator.blobs.keep import Kept, keep
 from orchestrator.blobs.media import Flaw, NotMedia
 from orchestrator.blobs.spool import Spool
 from orchestrator.domain.asset import Asset, AssetState
 from orchestrator.domain.outcome import OutcomeState
+from orchestrator.domain.task import TaskState
 from orchestrator.egress.client import Fault
 from orchestrator.egress.download import DownloadFailed, download
 from orchestrator.lifecycle.outcomes import read_reply
@@ -56,6 +57,8 @@ async def fetch(services: Services, asset: Asset) -> Asset:
         kept = await (_from_reply(services, asset) if asset.source_url is None else _from_link(services, asset))
     except StoreUnavailable as error:
         raise Trouble("storage_unavailable", str(error), is_ours=True) from error
+    except BlobMissing as error:
+        raise Trouble("asset_unavailable", f"The reply that held asset {asset.index} is gone.") from error
     return replace(
         asset,
         state=AssetState.STORED,
@@ -134,7 +137,8 @@ async def fresh_links(services: Services, collection: Collection) -> None:
     job = collection.job
     async with services.db.reading() as tx:
         tasks = (await list_tasks(tx, [job.id]))[job.id]
-    task = next((task for task in reversed(tasks) if task.upstream_task_id is not None), None)
+    # Not the newest: a task that was thought lost may have brought the result while another one runs.
+    task = next((task for task in tasks if task.state is TaskState.SUCCEEDED), None)
     if task is None:
         return
     question = Question(upstream_task_id=task.upstream_task_id, trace_id=task.id)

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from orchestrator.api.ranges import Span, wanted_span
+from orchestrator.blobs.base import blob_key
 from orchestrator.domain.signing import callback_token, sign_link
 from orchestrator.lifecycle.services import Services
 from orchestrator.web.errors import RangeUnsatisfiable
@@ -190,8 +191,7 @@ async def test_a_link_that_was_changed_is_invalid(
 async def test_bytes_that_are_gone_are_not_served_as_a_file(
     client: httpx.AsyncClient, services: Services, asset: dict[str, Any]
 ) -> None:
-    sha256 = asset["sha256"]
-    await services.blobs.delete(f"{sha256[:2]}/{sha256[2:4]}/{sha256}")
+    await services.blobs.delete(blob_key(asset["sha256"]))
 
     response = await client.get(asset["url"])
 

@@ -57,7 +57,7 @@ async def test_a_put_syncs_the_file_before_its_name_and_every_folder_after(
     (file, named), *folders = synced
     assert file.parent == store.scratch
     assert not named
-    assert folders == [(root / "cd/cd", True), (root / "cd", True), (root, True)]
+    assert folders == [(root / "cd", True), (root, True)]
 
 
 async def test_a_known_folder_costs_one_sync_more_than_the_file(

@@ -116,6 +116,18 @@ def _submits_of(provider: Peer, task_id: str) -> list[Request]:
     return [request for request in provider.requests if task_id.encode() in request.body]
 
 
+async def test_a_task_in_doubt_is_asked_for_by_the_id_that_even_its_failure_named(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock
+):
+    world.answers.append(JSONResponse({"task_id": "up-5", "error": {"code": "api_error", "message": "Oops."}}, 500))
+    await submitted(services, consumer)
+
+    clock.advance(seconds=5)
+    await run_until_idle(services)
+
+    assert world.questions == [{"action": "retrieve", "id": "up-5"}]
+
+
 async def test_a_callback_settles_a_task_in_doubt(services: Services, world: World, consumer: ConsumerId) -> None:
     world.answers.append(Response(status_code=504))
     job, task = await submitted(services, consumer)

@@ -1,5 +1,6 @@
 """The inbox: early, twice, late, out of order and poisoned callbacks, and what each of them is worth."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from orchestrator.domain.errors import NotFound
 from orchestrator.domain.ids import ConsumerId, TaskId
 from orchestrator.domain.job import JobState
+from orchestrator.domain.operations import OPERATIONS, Operation
 from orchestrator.domain.task import TaskState
 from orchestrator.lifecycle.cancel import cancel
 from orchestrator.lifecycle.receive import inbox_key, receive_spooled
@@ -242,11 +244,15 @@ async def test_a_failure_fails_the_job_in_the_upstreams_words(
     assert len(world.submits) == 1
 
 
-async def test_a_success_without_media_is_a_success(services: Services, world: World, consumer: ConsumerId) -> None:
+async def test_a_success_without_media_is_a_success(
+    services: Services, world: World, consumer: ConsumerId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe = Operation(name="midjourney/describe", overdue_after=timedelta(minutes=5))
+    monkeypatch.setitem(OPERATIONS, describe.name, describe)
     await listen(services, consumer, f"{world.url}/hook/a")
-    job, task = await submitted(services, consumer)
+    job, task = await submitted(services, consumer, operation=describe.name)
 
-    await call_back(services, task, {"success": True, "task_id": "up-1", "data": {"text": "A heron stands."}})
+    await call_back(services, task, {"task_id": "up-1", "descriptions": ["a heron", "a grey bird"]})
     await run_until_idle(services)
 
     after = await see(services, job.id)

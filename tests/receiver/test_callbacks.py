@@ -9,6 +9,7 @@ import msgspec
 import pybase64
 import pytest
 
+from orchestrator.app import edges
 from orchestrator.domain.callback import Callback, InboxState
 from orchestrator.domain.ids import TaskId
 from orchestrator.domain.signing import callback_token
@@ -119,33 +120,33 @@ async def test_a_token_of_the_secret_before_is_still_good(
     assert (await provider.post(path, content=b"{}")).status_code == 200
 
 
-async def test_a_stranger_is_not_even_read(services: Services, task_id: TaskId) -> None:
-    from orchestrator.app import edges
-
-    asked: list[str] = []
-    answers: list[Any] = []
+@pytest.mark.parametrize("headers", [[], [(b"content-length", b"2")], [(b"transfer-encoding", b"chunked")]])
+async def test_a_stranger_is_answered_before_anything_is_read(
+    services: Services, task_id: TaskId, headers: list[tuple[bytes, bytes]]
+) -> None:
+    happened: list[Any] = []
 
     async def receive() -> dict[str, Any]:
-        asked.append("for the body")
+        happened.append("read")
         return {"type": "http.request", "body": b"{}"}
 
     async def send(message: Any) -> None:
-        answers.append(message)
+        happened.append(message.get("status") or message["body"])
 
     other = callback_token(services.secret_keys[0], UNKNOWN)
     scope = {
         "type": "http",
         "method": "POST",
         "path": f"/callbacks/{task_id}/{other}",
-        "headers": [(b"transfer-encoding", b"chunked")],
+        "headers": headers,
         "query_string": b"",
         "state": {"services": services},
     }
     await edges()(scope, receive, send)
 
-    assert answers[0]["status"] == 404
-    assert (b"connection", b"close") in answers[0]["headers"]
-    assert asked == []
+    assert happened[0] == 404
+    assert b"not_found" in happened[1]
+    assert "read" not in happened[:2]
     assert await inbox(services, task_id) == []
 
 

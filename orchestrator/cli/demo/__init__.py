@@ -17,7 +17,7 @@ from orchestrator.cli.demo.story import Report, play, stage
 from orchestrator.cli.failures import Failure, complain, explain
 from orchestrator.cli.running import Stop, run
 
-LIMIT_SECONDS: Final = 90.0
+LIMIT_SECONDS: Final = 55.0
 INTERRUPTED: Final = 130
 _OURS: Final = ("images", "service", "logs")
 _MARK: Final = ".orchestrator-demo"
@@ -48,13 +48,15 @@ def command(
 
 
 async def _demonstrate(folder: Path) -> Report:
+    board = Board(WISHES)
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
-            with Board(WISHES) as board:
+            with board:
                 async with stage(folder, board) as everything:
                     return await play(everything, folder / "images")
     except TimeoutError as error:
-        raise Failure(f"the demo was not over after {LIMIT_SECONDS:g} s.") from error
+        unfinished = ", ".join(board.unfinished())
+        raise Failure(f"the demo was not over after {LIMIT_SECONDS:g} s; unfinished: {unfinished}.") from error
     except (ExceptionGroup, httpx.HTTPError) as error:
         raise Failure(f"the demo cannot go on: {explain(error)}") from error
 

@@ -57,6 +57,12 @@ class Board:
         if not self._out.is_terminal:
             self._out.print(f"{time.monotonic() - self._began:5.1f} s  {wish.title}: {colored(state)}")
 
+    def unfinished(self) -> list[str]:
+        """The jobs that are not done, each with its state."""
+        return [
+            f"{line.wish.title} ({line.state or 'not submitted'})" for line in self._lines.values() if not line.is_done
+        ]
+
     def _draw(self) -> RenderableType:
         table = Table(box=None, show_header=False, pad_edge=False)
         for line in self._lines.values():
