@@ -44,6 +44,7 @@ from orchestrator.storage.migrations import current, head, upgrade
 from orchestrator.web.middleware import middleware
 from orchestrator.web.problems import exception_handlers
 from orchestrator.web.state import State
+from orchestrator.workers.chores import WATCH
 from orchestrator.workers.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ async def running(settings: Settings, *, with_workers: bool = True) -> AsyncIter
 def edges(lifespan: Lifespan[Starlette] | None = None) -> Starlette:
     """The HTTP edges alone; `lifespan` provides the services in the state."""
     return Starlette(
-        routes=[*api_routes, *receiver_routes],
+        routes=[*receiver_routes, *api_routes],
         middleware=middleware,
         exception_handlers=exception_handlers,
         lifespan=lifespan,
@@ -136,11 +137,11 @@ async def start(settings: Settings) -> Started:
 
 @asynccontextmanager
 async def _working(services: Services, with_workers: bool) -> AsyncIterator[None]:
-    """Run the workers beside the application; they are given `DRAIN_SECONDS` to finish what is in hand."""
-    if not with_workers:
-        yield
-        return
-    supervisor = Supervisor(services)
+    """Run the workers beside the application; they are given `DRAIN_SECONDS` to finish what is in hand.
+
+    Without workers there is still one thing to do: to look for the changes that those who wait here wait for.
+    """
+    supervisor = Supervisor(services) if with_workers else Supervisor(services, stations=(), chores=(WATCH,))
     loops = asyncio.create_task(supervisor.run(), name="workers")
     loops.add_done_callback(_stop_the_process)
     try:

@@ -40,5 +40,5 @@ def configure_logging(*, log_format: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("httpx", "httpcore", "aiosqlite", "uvicorn.access", "asyncio", "PIL"):
+    for noisy in ("alembic.runtime.migration", "httpx", "httpcore", "aiosqlite", "uvicorn.access", "asyncio", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

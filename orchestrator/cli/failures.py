@@ -22,6 +22,8 @@ def explain(error: BaseException) -> str:
         return explain(error.exceptions[0])
     if isinstance(error, OrchestratorError):
         return _ended(str(error))
+    if isinstance(error, TimeoutError) and not str(error):
+        return "there was no answer in time."
     # Database libraries put the statement, its parameters and a link to their manual around what the database said.
     original = getattr(error, "orig", None) or error
     if isinstance(original, OSError) and original.strerror:

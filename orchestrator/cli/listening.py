@@ -64,6 +64,11 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def port_of(listener: socket.socket) -> int:
+    """The port that a socket is bound to."""
+    return int(listener.getsockname()[1])
+
+
 def address_of(listener: socket.socket) -> str:
     """The URL under which a bound socket is reached from this machine."""
     host, port = listener.getsockname()[:2]

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.app import create_app
-from orchestrator.cli.listening import bind, serve_until
+from orchestrator.cli.listening import bind, port_of, serve_until
 from orchestrator.cli.reading import read_settings, using_database
 from orchestrator.cli.running import run
 from orchestrator.observability import configure_logging
@@ -22,6 +22,8 @@ def command(
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     # The port comes first, so that a second service notices at once and touches nothing.
     with bind(settings.host, settings.port) as listener:
+        # Port 0 is any that is free: links and callbacks have to name the one that it became.
+        settings = read_settings(host=host, port=port_of(listener))
         app = create_app(settings, with_workers=workers)
         opening = using_database(settings.database_url)
         run(lambda stop: serve_until(stop, app, listener, name="serve", starting=opening))

@@ -69,9 +69,8 @@ async def load_parcels(services: Services, deliveries: Sequence[Delivery]) -> li
         events = await find_events(tx, {delivery.event_id for delivery in deliveries})
         endpoints = await find_endpoints(tx, {each.endpoint_id for each in deliveries if each.endpoint_id})
         consumers = await find_consumers(tx, {each.consumer_id for each in deliveries if not each.endpoint_id})
-        pairs = {(each.job_id, each.endpoint_id) for each in deliveries if each.endpoint_id}
-        newest = await list_newest_told(tx, pairs)
-    stale = [each for each in deliveries if each.endpoint_id and each.revision < newest.get(_pair(each), 0)]
+        newest = await list_newest_told(tx, {each.job_id for each in deliveries})
+    stale = [each for each in deliveries if each.revision < newest.get((each.job_id, each.endpoint_id), 0)]
     unwanted = {key for key, endpoint in endpoints.items() if endpoint.disabled_at is not None}
     if stale or unwanted:
         async with services.db.writing() as tx:
@@ -80,7 +79,8 @@ async def load_parcels(services: Services, deliveries: Sequence[Delivery]) -> li
     closed = {each.id for each in stale} | {each.id for each in deliveries if each.endpoint_id in unwanted}
     parcels = []
     for each in deliveries:
-        if each.id in closed or each.event_id not in events:
+        if each.id in closed or each.event_id not in events or each.endpoint_id not in {None, *endpoints}:
+            # What is not there was deleted meanwhile, and what was owed for it as well.
             continue
         event = events[each.event_id]
         if each.endpoint_id is None:
@@ -114,10 +114,6 @@ class _Try:
         if self.is_success:
             return None
         return self.reply.error or f"HTTP {self.reply.status}"
-
-
-def _pair(delivery: Delivery) -> tuple[Any, Any]:
-    return (delivery.job_id, delivery.endpoint_id)
 
 
 async def _record_all(services: Services, tries: Sequence[_Try]) -> Sequence[None]:

@@ -14,11 +14,11 @@ from orchestrator.blobs.keep import Kept, keep
 from orchestrator.blobs.media import Flaw, NotMedia
 from orchestrator.blobs.spool import Spool
 from orchestrator.domain.asset import Asset, AssetState
-from orchestrator.domain.outcome import OutcomeState
+from orchestrator.domain.outcome import Outcome, OutcomeState
 from orchestrator.domain.task import TaskState
 from orchestrator.egress.client import Fault
 from orchestrator.egress.download import DownloadFailed, download
-from orchestrator.lifecycle.outcomes import read_reply
+from orchestrator.lifecycle.outcomes import read_big_reply, read_reply
 from orchestrator.lifecycle.parcels import Collection
 from orchestrator.lifecycle.services import Services
 from orchestrator.providers.provider import Question
@@ -109,27 +109,30 @@ async def _from_link(services: Services, asset: Asset) -> Kept:
 
 
 async def _from_reply(services: Services, asset: Asset) -> Kept:
-    """The bytes came in base64 inside the reply: read it back, and take them out."""
+    """The bytes came in base64 inside the reply: read it back, and take them out.
+
+    From reading to storing it is one hold of `big_bodies`: sixty-four such jobs may be collected at once, and each of
+    them in memory would be several times its body.
+    """
     async with services.db.reading() as tx:
         callback = (await find_callbacks(tx, [asset.callback_id]))[asset.callback_id]
         task = (await find_tasks(tx, [callback.task_id]))[callback.task_id]
-    outcome = await read_reply(services, callback, None, operation=task.operation)
-    data = outcome.artifacts[asset.index].data or ""
-    del outcome
+    if callback.body_key is None:
+        outcome = await read_reply(services, callback, None, operation=task.operation)
+        return await _keep_inline(services, asset, outcome)
     async with services.big_bodies:
-        try:
-            content = await asyncio.to_thread(decode_base64, data)
-            if len(content) > services.policy.max_asset_bytes:
-                raise Trouble(
-                    "asset_too_large",
-                    f"Asset {asset.index} has {len(content)} bytes, which is too many.",
-                    is_final=True,
-                )
-            return await keep(services.blobs, content, expected_kind=asset.kind, max_pixels=services.policy.max_pixels)
-        except NotMedia as error:
-            raise Trouble(
-                f"asset_{error.reason}", f"Asset {asset.index} is not usable: {error}", is_final=True
-            ) from error
+        outcome = await read_big_reply(services, callback, callback.body_key, operation=task.operation)
+        return await _keep_inline(services, asset, outcome)
+
+
+async def _keep_inline(services: Services, asset: Asset, outcome: Outcome) -> Kept:
+    try:
+        content = await asyncio.to_thread(decode_base64, outcome.artifacts[asset.index].data or "")
+        if len(content) > services.policy.max_asset_bytes:
+            raise Trouble("asset_too_large", f"Asset {asset.index} has {len(content)} bytes: too many.", is_final=True)
+        return await keep(services.blobs, content, expected_kind=asset.kind, max_pixels=services.policy.max_pixels)
+    except NotMedia as error:
+        raise Trouble(f"asset_{error.reason}", f"Asset {asset.index} is not usable: {error}", is_final=True) from error
 
 
 async def fresh_links(services: Services, collection: Collection) -> None:

@@ -28,8 +28,14 @@ async def read_reply(services: Services, callback: Callback, body: object, *, op
         assert callback.body is not None
         return _outcome(callback, msgspec.json.decode(callback.body), operation)
     async with services.big_bodies:
-        kept = await services.blobs.read(callback.body_key)
-        return await asyncio.to_thread(lambda: _outcome(callback, msgspec.json.decode(kept), operation))
+        return await read_big_reply(services, callback, callback.body_key, operation=operation)
+
+
+async def read_big_reply(services: Services, callback: Callback, body_key: str, *, operation: str) -> Outcome:
+    """The same for a body in the blob store. The caller holds `services.big_bodies`, for as long as it holds what comes
+    of it."""
+    kept = await services.blobs.read(body_key)
+    return await asyncio.to_thread(lambda: _outcome(callback, msgspec.json.decode(kept), operation))
 
 
 def _outcome(callback: Callback, body: object, operation: str) -> Outcome:

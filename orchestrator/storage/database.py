@@ -48,8 +48,9 @@ class Database:
             self._writer = create_async_engine(self.url, pool_size=pool_size, max_overflow=0, pool_pre_ping=False)
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
             self._turn = nullcontext()
-        for engine in {id(e.sync_engine): e.sync_engine for e in (self._writer, self._reader)}.values():
-            event.listen(engine, "before_cursor_execute", self._count)
+        # On PostgreSQL the reader is the writer's engine with an option, and hears of the same events.
+        for engine in (self._writer, self._reader) if self.is_embedded else (self._writer,):
+            event.listen(engine.sync_engine, "before_cursor_execute", self._count)
 
     @property
     def is_embedded(self) -> bool:
@@ -78,8 +79,8 @@ class Database:
         await self._reader.dispose()
         await self._writer.dispose()
 
-    def _count(self, *_: Any) -> None:
-        self.statements += 1
+    def _count(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        self.statements += not statement.startswith("BEGIN")
 
 
 def is_outage(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Update, case, func, null, select, tuple_, update
+from sqlalchemy import Update, case, func, null, select, update
 
 from orchestrator.domain.delivery import ABANDON, SUPERSEDE, Attempt, Delivery, DeliveryState
 from orchestrator.domain.errors import NotFound
@@ -44,16 +44,11 @@ async def lease_pending(tx: Tx, *, now: datetime, until: datetime, limit: int) -
     return values(Delivery, rows)
 
 
-async def list_newest_told(tx: Tx, pairs: Collection[tuple[JobId, EndpointId]]) -> dict[tuple[JobId, EndpointId], int]:
-    """The newest revision of each job that each endpoint was told successfully."""
-    if not pairs:
-        return {}
+async def list_newest_told(tx: Tx, job_ids: Collection[JobId]) -> dict[tuple[JobId, EndpointId | None], int]:
+    """The newest revision of each job that each endpoint, or the job's own `callback_url`, was told successfully."""
     query = (
         select(deliveries.c.job_id, deliveries.c.endpoint_id, func.max(deliveries.c.revision))
-        .where(
-            tuple_(deliveries.c.job_id, deliveries.c.endpoint_id).in_(pairs),
-            deliveries.c.state == DeliveryState.SUCCEEDED,
-        )
+        .where(deliveries.c.job_id.in_(job_ids), deliveries.c.state == DeliveryState.SUCCEEDED)
         .group_by(deliveries.c.job_id, deliveries.c.endpoint_id)
     )
     return {(row[0], row[1]): row[2] for row in await tx.execute(query)}

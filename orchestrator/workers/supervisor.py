@@ -27,26 +27,37 @@ POLL_EVERY: Final = timedelta(seconds=1)
 class Supervisor:
     """The workers of one process."""
 
-    def __init__(self, services: Services, *, poll_every: timedelta = POLL_EVERY) -> None:
+    def __init__(
+        self,
+        services: Services,
+        *,
+        stations: Sequence[Station[Any]] = STATIONS,
+        chores: Sequence[Chore] = CHORES,
+        poll_every: timedelta = POLL_EVERY,
+    ) -> None:
         self._services = services
+        self._stations = stations
+        self._chores = chores
         self._poll_every = poll_every
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
         """Work until `stop` is called and what is in hand is done."""
-        for station in STATIONS:
+        if self._stop.is_set():
+            return
+        for station in self._stations:
             station.handoff(self._services.handoffs).open()
         async with asyncio.TaskGroup() as group:
-            for station in STATIONS:
+            for station in self._stations:
                 self._start(group, station)
                 group.create_task(self._repeat(station.name, self._poll_every, self._poller(station)))
-            for chore in CHORES:
+            for chore in self._chores:
                 group.create_task(self._repeat(chore.name, chore.every, self._runner(chore)))
 
     def stop(self) -> None:
         """Begin to stop."""
         self._stop.set()
-        for station in STATIONS:
+        for station in self._stations:
             station.handoff(self._services.handoffs).close()
 
     def _start(self, group: asyncio.TaskGroup, station: Station[Any]) -> None:

@@ -38,6 +38,7 @@ def test_it_ends_well_with_every_picture_and_leaves_nothing_running(tmp_path: Pa
         with Image.open(picture) as image:
             sizes[picture.name] = image.size
     assert sizes == PICTURES
+    assert said.out.count("A lost letter: submitted\n") == 1
     assert "10 webhooks" in said.out
     assert "9 jobs made 9 submits; a provider would have charged 8." in said.out
     assert _left_running(tmp_path / "demo") == []

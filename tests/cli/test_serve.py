@@ -4,7 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from orchestrator.storage.database import Database
-from tests.cli.commanding import KEY, ended, environment, started
+from tests.cli.commanding import KEY, Running, ended, environment, started
 from tests.e2e.process import free_port
 
 DYING = """
@@ -77,6 +77,16 @@ def test_a_held_request_is_told_to_come_back_when_the_service_ends(tmp_path: Pat
     assert code == 0
     assert answer.status in {200, 503}
     assert "Traceback" not in service.log.read_text()
+
+
+def test_links_name_the_port_that_any_free_one_became(tmp_path: Path) -> None:
+    with started("serve", folder=tmp_path, port=0) as service:
+        url = _ready_url(service)
+        order = {"operation": "openai/images/generations", "input": {"model": "gpt-image-2", "prompt": "A pond"}}
+        headers = {"authorization": f"Bearer {KEY}"}
+        job = httpx.post(f"{url}/v1/jobs", json=order, headers=headers, trust_env=False).json()
+
+    assert job["urls"]["self"] == f"{url}/v1/jobs/{job['id']}"
 
 
 def test_the_first_start_makes_a_key_and_shows_it_once(tmp_path: Path) -> None:
@@ -159,12 +169,24 @@ def test_a_service_whose_workers_died_ends_with_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_workers_alone_end_well_too(tmp_path: Path, number: signal.Signals) -> None:
     with started("work", folder=tmp_path, port=free_port()) as workers:
-        with workers.log.open() as log:
-            said = ""
-            while "work.ready" not in said and workers.process.poll() is None:
-                said += log.readline()
+        _wait_for(workers, "work.ready")
         workers.process.send_signal(number)
         code = workers.process.wait(15)
 
     assert code == 0
     assert "work.stopping" in workers.log.read_text()
+
+
+def _ready_url(service: Running) -> str:
+    return _wait_for(service, "serve.ready").partition("url=")[2].split()[0]
+
+
+def _wait_for(running: Running, event: str) -> str:
+    """The line of the log that tells of the event."""
+    while running.process.poll() is None:
+        for line in running.log.read_text().splitlines(keepends=True):
+            if event in line and line.endswith("\n"):
+                return line
+        with suppress(subprocess.TimeoutExpired):
+            running.process.wait(0.03)
+    pytest.fail(f"It ended without {event}:\n{running.log.read_text()}")

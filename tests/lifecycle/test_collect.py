@@ -192,7 +192,9 @@ async def test_bytes_that_are_not_the_picture_are_never_stored(
 
 
 @pytest.mark.parametrize("announced", [True, False])
-async def test_a_file_that_is_too_large_fails_the_job_at_once(services: Services, consumer: ConsumerId, announced: bool):
+async def test_a_file_that_is_too_large_fails_the_job_at_once(
+    services: Services, consumer: ConsumerId, announced: bool
+):
     change(services, max_asset_bytes=50)
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 60\r\n\r\n" if announced else b"HTTP/1.1 200 OK\r\n\r\n"
 
@@ -214,7 +216,9 @@ async def test_a_picture_with_too_many_pixels_fails_the_job_at_once(
     assert (job.state, _code(job)) == (JobState.FAILED, "asset_too_many_pixels")
 
 
-@pytest.mark.parametrize("link", ["http://10.0.0.1/a.png", "http://[::ffff:10.0.0.1]/a.png", "http://169.254.169.254/a.png"])
+@pytest.mark.parametrize(
+    "link", ["http://10.0.0.1/a.png", "http://[::ffff:10.0.0.1]/a.png", "http://169.254.169.254/a.png"]
+)
 async def test_a_forbidden_address_fails_the_job_at_once(
     services: Services, world: World, consumer: ConsumerId, link: str
 ):

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from orchestrator.lifecycle.reconcile import reconcile
 from orchestrator.lifecycle.services import Services
 from orchestrator.storage.tasks import lease_to_reconcile
 from tests.clock import Clock
-from tests.fakes import World
-from tests.lifecycle.acting import ask, call_back, change, listen, see, see_inbox, see_tasks, submitted
+from tests.fakes import CrampedStore, World
+from tests.lifecycle.acting import FAILURE, ask, call_back, change, listen, see, see_inbox, see_tasks, submitted
 from tests.working import run_until_idle
 
 
@@ -305,3 +306,26 @@ async def test_a_task_whose_job_was_decided_without_it_is_asked_for_until_its_de
     assert (await see(services, job.id)).state is JobState.SUCCEEDED
     assert [task.state for task in await see_tasks(services, job.id)] == [TaskState.SUCCEEDED, TaskState.FAILED]
     assert len(world.questions) == asked
+
+
+async def test_a_record_that_cannot_be_kept_now_does_not_hold_up_the_others(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock, tmp_path: Path
+) -> None:
+    store = CrampedStore(tmp_path / "cramped")
+    services.blobs = store
+    jobs = [(await ask(services, consumer)).job for _ in range(3)]
+    await run_until_idle(services)
+    for n in (1, 2, 3):
+        world.records[f"up-{n}"] = {"id": f"up-{n}", "finished_at": 1770000300, "response": FAILURE}
+    world.records["up-1"]["request"] = {"prompt": "x" * 300_000}
+
+    store.is_full = True
+    clock.advance(seconds=120)
+    await run_until_idle(services)
+    meanwhile = [(await see(services, job.id)).state for job in jobs]
+    store.is_full = False
+    clock.advance(seconds=61)
+    await run_until_idle(services)
+
+    assert meanwhile == [JobState.SUBMITTED, JobState.FAILED, JobState.FAILED]
+    assert (await see(services, jobs[0].id)).state is JobState.FAILED

@@ -50,7 +50,7 @@ class Outcome:
 
     wish: Wish
     job: dict[str, Any]
-    webhooks: int
+    webhooks: int = 0
     """How often its end was told."""
     files: list[Path] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)

@@ -6,7 +6,6 @@ They have a session of their own, so that Ctrl-C reaches only the demo, which st
 import asyncio
 import os
 import secrets
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -90,7 +89,7 @@ async def running(
     try:
         yield Child(process=process, url=f"http://{HOST}:{port}", log=log)
     finally:
-        await _stop(process)
+        await _stop(process, command)
 
 
 def tail(log: Path) -> str:
@@ -114,13 +113,16 @@ async def _answers(client: httpx.AsyncClient, url: str) -> bool:
     return response.is_success
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+async def _stop(process: asyncio.subprocess.Process, command: str) -> None:
     if process.returncode is not None:
         return
-    process.send_signal(signal.SIGTERM)
+    process.terminate()
     try:
         await asyncio.wait_for(process.wait(), STOP_SECONDS)
-    except BaseException:
-        # Too slow, or somebody is impatient: it must not be left behind in any case.
+    except (TimeoutError, asyncio.CancelledError) as error:
+        # Too slow, or somebody is impatient: it must not be left behind in either case.
         process.kill()
+        await process.wait()
+        if isinstance(error, TimeoutError):
+            raise Failure(f"`orchestrator {command}` did not end within {STOP_SECONDS:g} s, and was killed.") from error
         raise

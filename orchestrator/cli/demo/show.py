@@ -51,10 +51,11 @@ class Board:
         self._out.print(text)
 
     def move(self, wish: Wish, state: str, *, is_done: bool = False) -> None:
-        """A job is in another state."""
+        """A job is in this state now, which may be the one that it was in."""
         line = self._lines[wish.number]
+        is_news = state != line.state
         line.state, line.is_done = state, is_done
-        if not self._out.is_terminal:
+        if is_news and not self._out.is_terminal:
             self._out.print(f"{time.monotonic() - self._began:5.1f} s  {wish.title}: {colored(state)}")
 
     def unfinished(self) -> list[str]:

@@ -18,7 +18,7 @@ from orchestrator.cli.demo.jobs import WISHES, Outcome, Wish
 from orchestrator.cli.demo.processes import HOST, running, service_settings
 from orchestrator.cli.demo.show import Board
 from orchestrator.cli.failures import Failure
-from orchestrator.cli.listening import address_of, bind, listening
+from orchestrator.cli.listening import address_of, bind, listening, port_of
 
 DELAY_SECONDS: Final = "1.5"
 JITTER_SECONDS: Final = "1"
@@ -95,8 +95,10 @@ async def play(stage: Stage, images: Path) -> Report:
     done: dict[int, asyncio.Future[Outcome]] = {wish.number: asyncio.Future() for wish in WISHES}
 
     async def fulfil(wish: Wish) -> None:
-        picture = (await done[wish.edits]).files[0] if wish.edits else None
-        done[wish.number].set_result(await _fulfil(stage, wish, images, picture))
+        edited = (await done[wish.edits]).files if wish.edits else [None]
+        if not edited:
+            raise Failure(f"“{wish.title}” has no picture to edit.")
+        done[wish.number].set_result(await _fulfil(stage, wish, images, edited[0]))
 
     async with asyncio.TaskGroup() as group:
         for wish in WISHES:
@@ -123,7 +125,7 @@ async def _fulfil(stage: Stage, wish: Wish, images: Path, picture: Path | None) 
             await stage.consumer.callback(job["id"])
         # The webhook may be faster than the answer that shows the same state.
         await following
-    outcome = Outcome(wish=wish, job=told, webhooks=1)
+    outcome = Outcome(wish=wish, job=told)
     for asset in told["assets"]:
         await _fetch(stage, outcome, asset, images)
     stage.board.move(wish, told["status"], is_done=True)
@@ -181,4 +183,4 @@ def _free_ports(count: int) -> list[int]:
     """Ports that nobody listens on. They are let go all together, so that they differ."""
     with ExitStack() as stack:
         listeners = [stack.enter_context(bind(HOST, 0)) for _ in range(count)]
-        return [int(listener.getsockname()[1]) for listener in listeners]
+        return [port_of(listener) for listener in listeners]

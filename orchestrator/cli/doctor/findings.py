@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+PATIENCE_SECONDS: Final = 10.0
+"""How long a check waits for anybody."""
 
 
 class Verdict(StrEnum):

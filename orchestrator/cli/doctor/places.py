@@ -1,12 +1,13 @@
 """Where things are kept: the database and the blob store."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from orchestrator.blobs.registry import open_store
-from orchestrator.cli.doctor.findings import Finding, fail, ok, warn
+from orchestrator.cli.doctor.findings import PATIENCE_SECONDS, Finding, fail, ok, warn
 from orchestrator.cli.failures import explain
 from orchestrator.cli.reading import using_database
 from orchestrator.config import Settings
@@ -26,7 +27,8 @@ async def check_database(settings: Settings) -> list[Finding]:
         with using_database(settings.database_url):
             db = Database(settings.database_url)
             try:
-                found = await current(db)
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    found = await current(db)
             finally:
                 await db.close()
     except OrchestratorError as error:
@@ -38,7 +40,8 @@ async def check_store(settings: Settings) -> list[Finding]:
     """Whether bytes can be written, read and removed."""
     try:
         store = open_store(settings.storage_url)
-        await store.probe()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await store.probe()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         return [fail("blob store", explain(error), "Correct ORCHESTRATOR_STORAGE_URL, or the rights of this user.")]
     return [ok("blob store", f"{store.name} takes and gives back what is written.")]

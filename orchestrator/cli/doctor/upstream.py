@@ -8,11 +8,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from orchestrator.cli.doctor.findings import Finding, fail, ok, warn
+from orchestrator.cli.doctor.findings import PATIENCE_SECONDS, Finding, fail, ok, warn
 from orchestrator.config import Settings
 from orchestrator.domain.policy import Reach
 
-PATIENCE_SECONDS: Final = 10.0
 CLOCK_SKEW: Final = timedelta(minutes=1)
 """Webhooks carry the time, and receivers refuse those that are five minutes off."""
 _TOKEN_TROUBLE: Final = frozenset({"no_token", "token_mismatched", "invalid_token", "token_expired"})
