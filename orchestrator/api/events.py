@@ -45,7 +45,7 @@ async def _stream(services: Services, job_id: JobId, consumer_id: ConsumerId, kn
             if job.revision != known:
                 yield _event(job)
                 known = job.revision
-            if job.status in FINAL:
+            if job.status in FINAL or services.watch.is_stopping:
                 return
             if not await services.watch.wait(change, seconds=PING_SECONDS):
                 yield b": ping\n\n"

@@ -32,7 +32,7 @@ async def hold(
         try:
             job = await read_job(services, job_id, consumer_id=consumer_id)
             left = deadline - loop.time()
-            if enough(job) or left <= 0:
+            if enough(job) or left <= 0 or services.watch.is_stopping:
                 return job
             # Whether the change came or the time ran out, the job is read once more: a change that another process
             # made in the last moment is news all the same.

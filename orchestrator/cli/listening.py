@@ -10,7 +10,7 @@ import gc
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import (
     AbstractContextManager,
     AsyncExitStack,
@@ -82,8 +82,12 @@ async def serve_until(
     *,
     name: str,
     starting: AbstractContextManager[None] = nullcontext(),  # noqa: B008 - it holds nothing and can be entered again
+    stopping: Callable[[Mapping[str, Any]], None] = lambda _: None,
 ) -> None:
-    """Start an application within `starting`, serve it until the end is asked for, and shut it down."""
+    """Start an application within `starting`, serve it until the end is asked for, and shut it down.
+
+    `stopping` is given the application's state before it stops listening, to let go of requests that are held.
+    """
     began = time.monotonic()
     async with AsyncExitStack() as stack:
         with starting:
@@ -94,6 +98,7 @@ async def serve_until(
         logger.info("%s.ready url=%s seconds=%.2f", name, address_of(listener), time.monotonic() - began)
         await stop.asked.wait()
         logger.info("%s.stopping", name)
+        stopping(state or {})
 
 
 @asynccontextmanager

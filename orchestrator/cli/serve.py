@@ -1,6 +1,7 @@
 """`orchestrator serve`: the service in the foreground."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -9,6 +10,11 @@ from orchestrator.cli.listening import bind, port_of, serve_until
 from orchestrator.cli.reading import read_settings, using_database
 from orchestrator.cli.running import run
 from orchestrator.observability import configure_logging
+
+
+def _release(state: Mapping[str, Any]) -> None:
+    """Answer those who wait for a job with what there is."""
+    state["services"].watch.stop()
 
 
 def command(
@@ -26,4 +32,4 @@ def command(
         settings = read_settings(host=host, port=port_of(listener))
         app = create_app(settings, with_workers=workers)
         opening = using_database(settings.database_url)
-        run(lambda stop: serve_until(stop, app, listener, name="serve", starting=opening))
+        run(lambda stop: serve_until(stop, app, listener, name="serve", starting=opening, stopping=_release))

@@ -18,6 +18,13 @@ class Watch:
 
     def __init__(self) -> None:
         self._waiting: dict[JobId, dict[asyncio.Future[None], int]] = {}
+        self.is_stopping = False
+        """Nobody is to wait any more."""
+
+    def stop(self) -> None:
+        """Wake everybody for good: the process is about to end, and must not be held up by those who wait."""
+        self.is_stopping = True
+        self.changed(list(self._waiting))
 
     def changed(self, job_ids: Iterable[JobId]) -> None:
         """Wake everybody who waits for one of these jobs."""

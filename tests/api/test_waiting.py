@@ -127,3 +127,15 @@ async def test_a_wait_that_is_none_is_refused(client: httpx.AsyncClient, wait: s
 )
 def test_the_prefer_header_is_read_as_the_standard_says(header: str | None, seconds: int | None) -> None:
     assert preferred_wait(header, most=60) == seconds
+
+
+async def test_a_process_that_stops_answers_who_waits_with_what_there_is(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    job = (await client.post("/v1/jobs", json=IMAGE)).json()
+    waiting = await begin(services, client.get(f"/v1/jobs/{job['id']}", params={"wait": 60}))
+
+    services.watch.stop()
+
+    async with asyncio.timeout(5):
+        assert (await waiting).json()["status"] == "queued"

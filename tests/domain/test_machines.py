@@ -1,5 +1,6 @@
 """The state machines as tables: nothing is unreachable, and nothing leaves an end that should be one."""
 
+from enum import StrEnum
 from types import ModuleType
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from orchestrator.domain import delivery, event, job, task
 from orchestrator.domain.transition import Transition
 
-MACHINES: list[tuple[ModuleType, type[Any], str]] = [
+MACHINES: list[tuple[ModuleType, type[StrEnum], str]] = [
     (job, job.JobState, "queued"),
     (task, task.TaskState, "queued"),
     (delivery, delivery.DeliveryState, "pending"),
@@ -19,7 +20,7 @@ MOVES = [
 
 
 @pytest.mark.parametrize(("module", "states", "start"), MACHINES)
-def test_every_state_can_be_reached(module: ModuleType, states: type[Any], start: str) -> None:
+def test_every_state_can_be_reached(module: ModuleType, states: type[StrEnum], start: str) -> None:
     reached = {states(start)}
     for _ in states:
         reached |= {move.target for move in module.TRANSITIONS if move.sources & reached}
@@ -28,7 +29,7 @@ def test_every_state_can_be_reached(module: ModuleType, states: type[Any], start
 
 
 @pytest.mark.parametrize(("module", "states", "start"), MACHINES)
-def test_every_move_of_a_module_is_in_its_table(module: ModuleType, states: type[Any], start: str) -> None:
+def test_every_move_of_a_module_is_in_its_table(module: ModuleType, states: type[StrEnum], start: str) -> None:
     constants = {value for value in vars(module).values() if isinstance(value, Transition)}
 
     assert constants == set(module.TRANSITIONS)

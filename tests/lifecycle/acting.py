@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import text
+from starlette.responses import Response
 
 from orchestrator.domain.asset import Asset
 from orchestrator.domain.delivery import Attempt, Delivery
@@ -16,6 +17,7 @@ from orchestrator.domain.job import Job
 from orchestrator.domain.task import Task
 from orchestrator.egress.client import open_session
 from orchestrator.lifecycle.accept import Accepted, Order, accept
+from orchestrator.lifecycle.cancel import cancel
 from orchestrator.lifecycle.ingress import Ingress
 from orchestrator.lifecycle.receive import receive
 from orchestrator.lifecycle.services import Handoffs, Services
@@ -29,6 +31,8 @@ from orchestrator.storage.deliveries import list_attempts, list_deliveries
 from orchestrator.storage.endpoints import insert_endpoint
 from orchestrator.storage.jobs import get_job
 from orchestrator.storage.tasks import list_tasks
+from tests.clock import Clock
+from tests.fakes import World
 from tests.working import run_until_idle
 
 IMAGES = "openai/images/generations"
@@ -153,3 +157,53 @@ async def count(services: Services, table: str) -> int:
     """How many rows a table has."""
     async with services.db.reading() as tx:
         return int((await tx.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one())
+
+
+async def received(services: Services, consumer: ConsumerId, *links: str) -> Job:
+    """A job whose provider has called back with these links, tried once."""
+    job, task = await submitted(services, consumer)
+    items = [{"url": link} for link in links]
+    await call_back(services, task, {"success": True, "task_id": task.upstream_task_id, "data": items})
+    await run_until_idle(services)
+    return await see(services, job.id)
+
+
+async def wait_out(services: Services, clock: Clock, job: Job, tries: int = 20) -> Job:
+    """The job once it has ended, or as it is after so many tries."""
+    for _ in range(tries):
+        job = await see(services, job.id)
+        if job.due_at is None:
+            break
+        clock.now = max(clock.now, job.due_at)
+        await run_until_idle(services)
+    return await see(services, job.id)
+
+
+def progress(percent: Any, **more: Any) -> dict[str, Any]:
+    """A callback of a service that tells how far it is."""
+    return {"task_id": "up-1", "status": "processing", "progress": percent, **more}
+
+
+async def tell(services: Services, consumer: ConsumerId) -> Job:
+    """Have something to tell, and try once."""
+    job, _ = await submitted(services, consumer)
+    await cancel(services, job.id, consumer_id=consumer)
+    await run_until_idle(services)
+    return job
+
+
+async def owed(services: Services, consumer: ConsumerId) -> Delivery:
+    """The one thing that is or was owed."""
+    (delivery,) = await see_deliveries(services, consumer)
+    return delivery
+
+
+async def in_doubt(services: Services, world: World, consumer: ConsumerId) -> tuple[Job, Task]:
+    """A job whose submit may or may not have happened."""
+    world.answers.append(Response(status_code=502))
+    return await submitted(services, consumer)
+
+
+def finished(world: World, *names: str, task_id: str = "up-1") -> dict[str, Any]:
+    """The record of a task that has its result."""
+    return {"id": task_id, "finished_at": 1770000300.5, "response": world.result(*names, task_id=task_id)}

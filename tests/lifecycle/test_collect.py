@@ -1,55 +1,31 @@
 """Collect: links that die, break off, lie, or lead where they must not."""
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from starlette.responses import RedirectResponse, Response
 
-from orchestrator.blobs.base import blob_key
 from orchestrator.domain.asset import AssetState
 from orchestrator.domain.ids import ConsumerId
 from orchestrator.domain.job import Job, JobState
 from orchestrator.egress.guard import Guard
 from orchestrator.lifecycle.services import Services
-from orchestrator.workers.chores import RENEW
-from orchestrator.workers.stations import COLLECT, SETTLE
-from orchestrator.workers.supervisor import work_off
 from tests.clock import Clock
 from tests.egress.servers import Answer, http, peer, saying
-from tests.fakes import CrampedStore, World, png
+from tests.fakes import World, png
 from tests.lifecycle.acting import (
-    another,
     call_back,
     change,
     listen,
+    received,
     see,
     see_assets,
     see_tasks,
     submitted,
+    wait_out,
 )
-from tests.working import open_handoffs, run_until_idle
-
-
-async def received(services: Services, consumer: ConsumerId, *links: str) -> Job:
-    """A job whose provider has called back with these links, tried once."""
-    job, task = await submitted(services, consumer)
-    items = [{"url": link} for link in links]
-    await call_back(services, task, {"success": True, "task_id": task.upstream_task_id, "data": items})
-    await run_until_idle(services)
-    return await see(services, job.id)
-
-
-async def wait_out(services: Services, clock: Clock, job: Job, tries: int = 20) -> Job:
-    """The job once it has ended, or as it is after so many tries."""
-    for _ in range(tries):
-        job = await see(services, job.id)
-        if job.due_at is None:
-            break
-        clock.now = max(clock.now, job.due_at)
-        await run_until_idle(services)
-    return await see(services, job.id)
+from tests.working import run_until_idle
 
 
 def _code(job: Job) -> str | None:
@@ -64,7 +40,7 @@ def record(*links: str) -> dict[str, Any]:
 
 async def test_a_dead_link_is_tried_again_before_the_provider_is_asked_for_another(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job = await received(services, consumer, f"{world.url}/media/a.png")
     world.serve("a.png")
 
@@ -77,7 +53,7 @@ async def test_a_dead_link_is_tried_again_before_the_provider_is_asked_for_anoth
 
 async def test_a_dead_link_is_replaced_by_the_providers_fresh_one(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     old = [f"{world.url}/media/{name}" for name in ("a.png", "b.png")]
     world.serve("a.png")
     job = await received(services, consumer, *old)
@@ -95,7 +71,7 @@ async def test_a_dead_link_is_replaced_by_the_providers_fresh_one(
 
 async def test_a_fresh_link_is_asked_for_under_the_task_that_brought_the_result(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     """The first submit was thought lost, a second one runs, and then the first one delivers."""
     world.answers.append(Response(status_code=502))
     job, lost = await submitted(services, consumer)
@@ -118,7 +94,7 @@ async def test_a_fresh_link_is_asked_for_under_the_task_that_brought_the_result(
 @pytest.mark.parametrize("fresh", ["dead", "fewer", "unknown", "running"])
 async def test_a_link_that_stays_dead_fails_the_job_with_the_reason(
     services: Services, world: World, consumer: ConsumerId, clock: Clock, fresh: str
-):
+) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     dead = f"{world.url}/media/dead.png"
     job = await received(services, consumer, dead, world.serve("b.png"))
@@ -138,7 +114,7 @@ async def test_a_link_that_stays_dead_fails_the_job_with_the_reason(
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_a_store_of_the_upstream_that_is_busy_is_tried_again(
     services: Services, world: World, consumer: ConsumerId, clock: Clock, status: int
-):
+) -> None:
     link = world.serve("a.png")
     world.media["a.png"] = Response(status_code=status)
     job = await received(services, consumer, link)
@@ -157,7 +133,7 @@ async def test_a_store_of_the_upstream_that_is_busy_is_tried_again(
 
 async def test_what_never_gets_better_fails_in_the_end(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     link = world.serve("a.png")
     world.media["a.png"] = Response(status_code=503)
     job = await received(services, consumer, link)
@@ -181,7 +157,7 @@ async def test_what_never_gets_better_fails_in_the_end(
 )
 async def test_bytes_that_are_not_the_picture_are_never_stored(
     services: Services, consumer: ConsumerId, clock: Clock, answer: Answer, code: str
-):
+) -> None:
     async with peer(answer) as cdn:
         job = await received(services, consumer, cdn.url("/a.png"))
         after = await wait_out(services, clock, job)
@@ -194,7 +170,7 @@ async def test_bytes_that_are_not_the_picture_are_never_stored(
 @pytest.mark.parametrize("announced", [True, False])
 async def test_a_file_that_is_too_large_fails_the_job_at_once(
     services: Services, consumer: ConsumerId, announced: bool
-):
+) -> None:
     change(services, max_asset_bytes=50)
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 60\r\n\r\n" if announced else b"HTTP/1.1 200 OK\r\n\r\n"
 
@@ -208,7 +184,7 @@ async def test_a_file_that_is_too_large_fails_the_job_at_once(
 
 async def test_a_picture_with_too_many_pixels_fails_the_job_at_once(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     change(services, max_pixels=100)
 
     job = await received(services, consumer, world.serve("a.png"))
@@ -221,13 +197,13 @@ async def test_a_picture_with_too_many_pixels_fails_the_job_at_once(
 )
 async def test_a_forbidden_address_fails_the_job_at_once(
     services: Services, world: World, consumer: ConsumerId, link: str
-):
+) -> None:
     job = await received(services, consumer, link, world.serve("b.png"))
 
     assert (job.state, _code(job)) == (JobState.FAILED, "asset_forbidden")
 
 
-async def test_a_forbidden_address_is_not_even_connected_to(services: Services, consumer: ConsumerId):
+async def test_a_forbidden_address_is_not_even_connected_to(services: Services, consumer: ConsumerId) -> None:
     async with peer(saying(http(200, png()))) as inside:
         services.guard._allow = Guard()._allow
         job = await received(services, consumer, inside.url("/a.png"))
@@ -239,7 +215,7 @@ async def test_a_forbidden_address_is_not_even_connected_to(services: Services, 
 @pytest.mark.parametrize("target", ["http://169.254.169.254/latest/meta-data", "http://10.0.0.1/a.png"])
 async def test_a_redirect_to_a_forbidden_address_fails_the_job_at_once(
     services: Services, world: World, consumer: ConsumerId, target: str
-):
+) -> None:
     link = world.serve("a.png")
     world.media["a.png"] = RedirectResponse(target)
 
@@ -250,105 +226,9 @@ async def test_a_redirect_to_a_forbidden_address_fails_the_job_at_once(
     assert "secret" not in job.error["message"]
 
 
-async def test_a_lease_is_held_for_as_long_as_a_slow_download_takes(
-    services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
-    async def slow(_: dict[str, Any]) -> Response:
-        await world.hang.wait()
-        return Response(png(), media_type="image/png")
-
-    link = world.serve("a.png")
-    world.media["a.png"] = slow
-    job, task = await submitted(services, consumer)
-    await call_back(services, task, {"success": True, "task_id": "up-1", "data": [{"url": link}]})
-    working = asyncio.create_task(run_until_idle(services))
-    await world.until(lambda world: world.fetched)
-
-    async with another(services) as other, asyncio.timeout(10):
-        for _ in range(4):
-            clock.advance(seconds=40)
-            await RENEW.run(services)
-            assert await work_off(other, stations=[COLLECT]) == 0
-        world.hang.set()
-        await working
-
-    after = await see(services, job.id)
-    assert (after.state, after.collects) == (JobState.SUCCEEDED, 1)
-    assert world.fetched == ["a.png"]
-    assert services.collecting == {}
-
-
-async def test_a_worker_that_lost_its_lease_cannot_finish_the_job(
-    services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
-    await listen(services, consumer, f"{world.url}/hook/a")
-    job, task = await submitted(services, consumer)
-    open_handoffs(services)
-    await call_back(services, task, world.result("a.png"))
-    await work_off(services, stations=[SETTLE])
-    (stale,) = await services.handoffs.collect.take(1)
-    clock.advance(seconds=61)
-    async with another(services) as other:
-        (fresh,) = await COLLECT.lease(other, 9)
-        await COLLECT.work(services, [stale])
-        between = await see(services, job.id)
-        # What the first has stored is not announced, and its renewal and its failure count for nothing either.
-        services.collecting[job.id] = stale.job
-        await RENEW.run(services)
-        unmoved = await see(services, job.id)
-        await COLLECT.work(other, [fresh])
-        await run_until_idle(other)
-
-    assert (stale.job.attempt, fresh.job.attempt) == (1, 2)
-    assert (between.state, unmoved) == (JobState.STORING, between)
-    assert (await see(services, job.id)).state is JobState.SUCCEEDED
-    assert len(world.told("a")) == 1
-
-
-async def test_a_worker_that_lost_its_lease_cannot_fail_the_job(
-    services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
-    job, task = await submitted(services, consumer)
-    open_handoffs(services)
-    await call_back(services, task, {"success": True, "task_id": "up-1", "data": [{"url": "http://10.0.0.1/a.png"}]})
-    await work_off(services, stations=[SETTLE])
-    (stale,) = await services.handoffs.collect.take(1)
-    clock.advance(seconds=61)
-    async with another(services) as other:
-        await COLLECT.lease(other, 9)
-
-    await COLLECT.work(services, [stale])
-
-    assert (await see(services, job.id)).state is JobState.STORING
-
-
-async def test_a_full_disk_is_waited_out_with_patience_and_nothing_is_half_stored(
-    services: Services, world: World, consumer: ConsumerId, clock: Clock, tmp_path: Any
-):
-    await listen(services, consumer, f"{world.url}/hook/a")
-    store = CrampedStore(tmp_path / "cramped")
-    services.blobs, store.is_full = store, True
-    job = await received(services, consumer, world.serve("a.png"), world.serve("b.png", png("navy")))
-    for _ in range(20):
-        assert job.due_at is not None
-        clock.now = job.due_at
-        await run_until_idle(services)
-        job = await see(services, job.id)
-    left = [path for path in (tmp_path / "cramped").rglob("*") if path.is_file()]
-    store.is_full = False
-
-    after = await wait_out(services, clock, job)
-
-    assert (job.state, job.collects, left) == (JobState.STORING, 21, [])
-    assert after.state is JobState.SUCCEEDED
-    assets = await see_assets(services, job.id)
-    assert [await store.read(blob_key(asset.sha256 or "")) for asset in assets] == [png(), png("navy")]
-    assert [told["type"] for told in world.told("a")] == ["job.succeeded"]
-
-
 async def test_links_are_not_in_what_consumers_are_told_of_a_failure(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     job = await received(services, consumer, f"{world.url}/media/dead.png?signature=secret")
 
     after = await wait_out(services, clock, job)

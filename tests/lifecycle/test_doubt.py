@@ -1,7 +1,6 @@
 """Doubt: a submit without a clear answer may have been started, so it is never sent again blindly."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -30,10 +29,10 @@ async def cut_short(_: Request, writer: asyncio.StreamWriter) -> None:
 
 
 @pytest.fixture
-async def busy(services: Services) -> AsyncIterator[Services]:
+def busy(services: Services) -> Services:
     """Services with little patience for a submit."""
     change(services, submit_timeout=timedelta(milliseconds=300))
-    yield services
+    return services
 
 
 @pytest.mark.parametrize(
@@ -118,7 +117,7 @@ def _submits_of(provider: Peer, task_id: str) -> list[Request]:
 
 async def test_a_task_in_doubt_is_asked_for_by_the_id_that_even_its_failure_named(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     world.answers.append(JSONResponse({"task_id": "up-5", "error": {"code": "api_error", "message": "Oops."}}, 500))
     await submitted(services, consumer)
 

@@ -32,7 +32,7 @@ def inline(*pictures: bytes, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("remembered", [True, False])
 async def test_pictures_inside_the_callback_are_decoded_and_stored(
     services: Services, consumer: ConsumerId, clock: Clock, pictures: list[bytes], remembered: bool
-):
+) -> None:
     job, task = await submitted(services, consumer)
 
     await call_back(services, task, inline(*pictures))
@@ -49,10 +49,10 @@ async def test_pictures_inside_the_callback_are_decoded_and_stored(
 
 async def test_pictures_inside_the_answer_to_the_submit_are_stored(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     world.answers.append(JSONResponse({"created": 1, "data": inline(png())["data"]["data"]}))
 
-    job, task = await submitted(services, consumer)
+    job, _task = await submitted(services, consumer)
 
     (asset,) = await see_assets(services, job.id)
     assert job.state is JobState.SUCCEEDED
@@ -60,7 +60,7 @@ async def test_pictures_inside_the_answer_to_the_submit_are_stored(
     assert len(world.submits) == 1
 
 
-async def test_links_and_bytes_may_stand_side_by_side(services: Services, world: World, consumer: ConsumerId):
+async def test_links_and_bytes_may_stand_side_by_side(services: Services, world: World, consumer: ConsumerId) -> None:
     job, task = await submitted(services, consumer)
     body = inline(png("red"))
     body["data"]["data"].insert(0, {"url": world.serve("a.png")})
@@ -84,7 +84,7 @@ async def test_links_and_bytes_may_stand_side_by_side(services: Services, world:
 )
 async def test_bytes_that_are_no_picture_fail_the_job_at_once(
     services: Services, consumer: ConsumerId, encoded: str, code: str
-):
+) -> None:
     job, task = await submitted(services, consumer)
 
     await call_back(services, task, {"success": True, "task_id": "up-1", "data": [{"b64_json": encoded}]})
@@ -94,7 +94,7 @@ async def test_bytes_that_are_no_picture_fail_the_job_at_once(
     assert (after.state, after.error and after.error["code"]) == (JobState.FAILED, code)
 
 
-async def test_bytes_that_are_too_many_fail_the_job_at_once(services: Services, consumer: ConsumerId):
+async def test_bytes_that_are_too_many_fail_the_job_at_once(services: Services, consumer: ConsumerId) -> None:
     change(services, max_asset_bytes=len(png()) - 1)
     job, task = await submitted(services, consumer)
 
@@ -113,7 +113,7 @@ async def _spool(services: Services, task_id: Any, body: dict[str, Any]) -> str:
     return key
 
 
-async def test_a_big_callback_is_read_back_from_the_store(services: Services, consumer: ConsumerId):
+async def test_a_big_callback_is_read_back_from_the_store(services: Services, consumer: ConsumerId) -> None:
     job, task = await submitted(services, consumer)
     big = inline(png("red"), png("navy"), padding="x" * 300_000)
 
@@ -127,7 +127,7 @@ async def test_a_big_callback_is_read_back_from_the_store(services: Services, co
 
 async def test_a_big_inline_answer_is_spooled_and_not_kept_in_its_row(
     services: Services, world: World, consumer: ConsumerId
-):
+) -> None:
     world.answers.append(JSONResponse(inline(png(), padding="x" * 300_000)))
 
     job, task = await submitted(services, consumer)
@@ -142,7 +142,7 @@ async def test_a_big_inline_answer_is_spooled_and_not_kept_in_its_row(
 
 async def test_a_body_that_is_gone_from_the_store_fails_its_job_in_the_end_and_says_so(
     services: Services, consumer: ConsumerId, clock: Clock
-):
+) -> None:
     """Lost bytes must not leave a job `storing` for ever."""
     job, task = await submitted(services, consumer)
     key = await _spool(services, task.id, inline(png()))

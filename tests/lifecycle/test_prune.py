@@ -131,7 +131,7 @@ async def test_what_a_job_kept_in_the_store_goes_with_it(
     for key in ("inputs/one.json", "uploads/two.png"):
         await services.blobs.put(key, b"{}")
     upload = {"field": "image", "filename": "a.png", "content_type": "image/png", "key": "uploads/two.png"}
-    job, task = await submitted(services, consumer, input_blob="inputs/one.json", uploads=[upload])
+    _job, task = await submitted(services, consumer, input_blob="inputs/one.json", uploads=[upload])
     await call_back(services, task, FAILURE)
     await run_until_idle(services)
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from orchestrator.domain.ids import ConsumerId
 from orchestrator.domain.job import JobState
 from orchestrator.domain.policy import Reach
-from orchestrator.domain.task import TaskState
+from orchestrator.domain.task import Task, TaskState
 from orchestrator.lifecycle.services import Services
 from tests.clock import Clock
 from tests.fakes import World
@@ -23,7 +23,7 @@ BUSY = {"error": {"code": "too_many_requests", "message": "Slow down."}}
 async def test_the_task_is_marked_as_sending_before_a_byte_leaves(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
 ) -> None:
-    seen = []
+    seen: list[Task] = []
 
     async def look(body: dict[str, Any]) -> Response:
         seen.extend(await see_tasks(services, job.id))
@@ -130,7 +130,7 @@ async def test_an_absurd_retry_after_does_no_harm(
 ) -> None:
     world.answers.append(JSONResponse(BUSY, 429, headers={"retry-after": absurd}))
 
-    job, task = await submitted(services, consumer)
+    _job, task = await submitted(services, consumer)
 
     assert task.state is TaskState.QUEUED
     assert task.due_at is not None
@@ -187,7 +187,7 @@ async def test_where_callbacks_cannot_reach_us_the_result_is_asked_for(
     services: Services, world: World, consumer: ConsumerId, clock: Clock
 ) -> None:
     change(services, reach=Reach.POLL)
-    job, task = await submitted(services, consumer)
+    job, _task = await submitted(services, consumer)
     world.records["up-1"] = {"id": "up-1", "finished_at": 1770000300, "response": world.result("heron.png")}
     clock.advance(seconds=5)
     await run_until_idle(services)
