@@ -7,7 +7,7 @@ import asyncio
 import re
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -86,6 +86,18 @@ class BlobStore(ABC):
     @abstractmethod
     def put_now(self, key: str, source: Path | bytes) -> None:
         """`put`, blocking."""
+
+    def put_all_now(self, items: Sequence[tuple[str, Path | bytes]]) -> list[Exception | None]:
+        """Store several, and give each one's exception, or None; blocking."""
+        faults: list[Exception | None] = []
+        for key, source in items:
+            try:
+                self.put_now(key, source)
+            except Exception as error:  # noqa: BLE001 - one item's fault is not another's
+                faults.append(error)
+            else:
+                faults.append(None)
+        return faults
 
     @abstractmethod
     def read_now(self, key: str, span: tuple[int, int] | None = None) -> bytes:

@@ -1,16 +1,18 @@
 """Keep bytes as an asset: look at them, address them by their hash, store them, all in one thread.
 
-One hop for all three, because at a thousand small images a second the hops would cost more than the work.
+One hop for all three, and for everything else that waits to be kept: at a thousand small images a second the hops
+would cost more than the work, and files that are synced together share the file system's commits.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from orchestrator.blobs.base import BlobStore, blob_key
 from orchestrator.blobs.errors import storing
 from orchestrator.blobs.media import MAX_PIXELS, Flaw, Media, NotMedia, digest, inspect
+from orchestrator.blobs.together import Together
 from orchestrator.domain.outcome import AssetKind
 
 # Raw audio has no signature, so unknown bytes may well be sound; they are never a picture or a film.
@@ -34,41 +36,69 @@ class Kept:
     """Where the store has them."""
 
 
-async def keep(
-    store: BlobStore,
-    data: bytes | Path,
-    *,
-    sha256: str | None = None,
-    expected_kind: AssetKind | None = None,
-    max_pixels: int = MAX_PIXELS,
-) -> Kept:
-    """Check and store `data`; a file may be moved away. The same bytes again are the same blob.
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Bytes that somebody wants kept."""
 
-    `sha256` saves hashing again what a spool has hashed. `expected_kind` is what the upstream called it: bytes without
-    a signature are refused when they should be a picture or a film; one known kind in place of another is taken as what
-    it is. Raises NotMedia, StoreFull or StoreUnavailable; nothing is kept then.
-    """
-    return await store.in_thread(partial(_keep_now, store, data, sha256, expected_kind, max_pixels))
+    data: bytes | Path
+    sha256: str | None
+    expected: AssetKind | None
+    max_pixels: int
 
 
-def _keep_now(
-    store: BlobStore, data: bytes | Path, sha256: str | None, expected: AssetKind | None, max_pixels: int
-) -> Kept:
-    with storing(str(store.scratch)):
-        media = inspect(data, max_pixels=max_pixels)
-        _check_kind(media, expected)
-        size = len(data) if isinstance(data, bytes) else data.stat().st_size
-        address = sha256 if sha256 is not None else digest(data)
-    key = blob_key(address)
-    store.put_now(key, data)
+class Keeper:
+    """Keeps bytes in one store. The same bytes again are the same blob."""
+
+    def __init__(self, store: BlobStore) -> None:
+        self._store = store
+        self._together: Together[_Wish, Kept] = Together(store.in_thread, self._keep_all)
+
+    async def keep(
+        self,
+        data: bytes | Path,
+        *,
+        sha256: str | None = None,
+        expected_kind: AssetKind | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Kept:
+        """Check and store `data`; a file may be moved away.
+
+        `sha256` saves hashing again what a spool has hashed. `expected_kind` is what the upstream called it: bytes
+        without a signature are refused when they should be a picture or a film; one known kind in place of another is
+        taken as what it is. Raises NotMedia, StoreFull or StoreUnavailable; nothing is kept then.
+        """
+        return await self._together.run(_Wish(data, sha256, expected_kind, max_pixels))
+
+    def _keep_all(self, wishes: Sequence[_Wish]) -> list[Kept | Exception]:
+        looked = [self._look(wish) for wish in wishes]
+        good = [(place, kept) for place, kept in enumerate(looked) if isinstance(kept, Kept)]
+        faults = self._store.put_all_now([(kept.key, wishes[place].data) for place, kept in good])
+        for (place, _), fault in zip(good, faults, strict=True):
+            if fault is not None:
+                looked[place] = fault
+        return looked
+
+    def _look(self, wish: _Wish) -> Kept | Exception:
+        try:
+            with storing(str(self._store.scratch)):
+                return _examined(wish)
+        except Exception as error:  # noqa: BLE001 - it is for this wish's own caller, and no other's
+            return error
+
+
+def _examined(wish: _Wish) -> Kept:
+    """What the bytes are and where they belong; nothing is stored yet."""
+    media = inspect(wish.data, max_pixels=wish.max_pixels)
+    _check_kind(media, wish.expected)
+    address = wish.sha256 if wish.sha256 is not None else digest(wish.data)
     return Kept(
         sha256=address,
-        bytes=size,
+        bytes=len(wish.data) if isinstance(wish.data, bytes) else wish.data.stat().st_size,
         content_type=media.content_type,
         kind=media.kind,
         width=media.width,
         height=media.height,
-        key=key,
+        key=blob_key(address),
     )
 
 

@@ -12,6 +12,8 @@ What would surprise you:
 """
 
 import os
+from collections.abc import Callable, Sequence
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -41,11 +43,34 @@ class LocalStore(BlobStore):
 
     def put_now(self, key: str, source: Path | bytes) -> None:
         """Store durably; see `BlobStore.put`."""
+        (fault,) = self.put_all_now([(key, source)])
+        if fault is not None:
+            raise fault
+
+    def put_all_now(self, items: Sequence[tuple[str, Path | bytes]]) -> list[Exception | None]:
+        """Store several durably: all files first, then the folders that they are in, each once."""
+        faults: list[Exception | None] = []
+        for key, source in items:
+            faults.append(self._fault_of(partial(self._place, key, source)))
+        folders = {(self._root / key).parent for (key, _), fault in zip(items, faults, strict=True) if fault is None}
+        unsynced = {folder: self._fault_of(partial(self._sync_folders, folder)) for folder in folders}
+        return [
+            unsynced[(self._root / key).parent] if fault is None else fault
+            for (key, _), fault in zip(items, faults, strict=True)
+        ]
+
+    def _fault_of(self, step: Callable[[], None]) -> Exception | None:
+        try:
+            with storing(self.name):
+                step()
+        except Exception as error:  # noqa: BLE001 - it is for one item's caller
+            return error
+        return None
+
+    def _place(self, key: str, source: Path | bytes) -> None:
         target = self._root / check_key(key)
-        with storing(self.name):
-            if not _is_there(target, _length(source)):
-                self._write(target, source)
-            self._sync_folders(target.parent)
+        if not _is_there(target, _length(source)):
+            self._write(target, source)
 
     def read_now(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         """Read a part, or all."""

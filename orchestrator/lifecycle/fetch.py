@@ -10,7 +10,7 @@ from typing import Final
 
 from orchestrator.blobs.encoded import decode_base64
 from orchestrator.blobs.errors import BlobMissing, StoreUnavailable
-from orchestrator.blobs.keep import Kept, keep
+from orchestrator.blobs.keep import Kept
 from orchestrator.blobs.media import Flaw, NotMedia
 from orchestrator.blobs.spool import Spool
 from orchestrator.domain.asset import Asset, AssetState
@@ -91,8 +91,7 @@ async def _from_link(services: Services, asset: Asset) -> Kept:
                 is_dead_link=error.expired,
             ) from error
         try:
-            return await keep(
-                services.blobs,
+            return await services.keeper.keep(
                 spool.finish(),
                 sha256=spool.sha256,
                 expected_kind=asset.kind,
@@ -130,7 +129,7 @@ async def _keep_inline(services: Services, asset: Asset, outcome: Outcome) -> Ke
         content = await asyncio.to_thread(decode_base64, outcome.artifacts[asset.index].data or "")
         if len(content) > services.policy.max_asset_bytes:
             raise Trouble("asset_too_large", f"Asset {asset.index} has {len(content)} bytes: too many.", is_final=True)
-        return await keep(services.blobs, content, expected_kind=asset.kind, max_pixels=services.policy.max_pixels)
+        return await services.keeper.keep(content, expected_kind=asset.kind, max_pixels=services.policy.max_pixels)
     except NotMedia as error:
         raise Trouble(f"asset_{error.reason}", f"Asset {asset.index} is not usable: {error}", is_final=True) from error
 

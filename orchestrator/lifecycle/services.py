@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from orchestrator.blobs.base import BlobStore
+from orchestrator.blobs.keep import Keeper
 from orchestrator.domain.errors import OrchestratorError
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job
@@ -59,6 +60,7 @@ class Services:
     chance: Callable[[], float]
     """A random number in [0, 1), for jitter."""
     random_bytes: Callable[[int], bytes]
+    keeper: Keeper = field(init=False)
     handoffs: Handoffs = field(default_factory=Handoffs)
     big_bodies: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by whoever has a body over the inline limit in memory."""
@@ -69,6 +71,9 @@ class Services:
     watch: Watch = field(default_factory=Watch)
     ingress: Ingress = field(default_factory=Ingress)
     _batchers: dict[Any, Batcher[Any, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.keeper = Keeper(self.blobs)
 
     async def together(
         self,

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from orchestrator.blobs.base import blob_key
 from orchestrator.domain.ids import ConsumerId
 from orchestrator.domain.job import JobState
+from orchestrator.lifecycle.cancel import cancel
 from orchestrator.lifecycle.services import Services
 from orchestrator.workers.chores import RENEW
 from orchestrator.workers.stations import COLLECT, SETTLE
@@ -70,6 +71,7 @@ async def test_a_worker_that_lost_its_lease_cannot_finish_the_job(
         await COLLECT.work(services, [stale])
         between = await see(services, job.id)
         # What the first has stored is not announced, and its renewal and its failure count for nothing either.
+        clock.advance(seconds=1)
         services.collecting[job.id] = stale.job
         await RENEW.run(services)
         unmoved = await see(services, job.id)
@@ -121,3 +123,22 @@ async def test_a_full_disk_is_waited_out_with_patience_and_nothing_is_half_store
     assets = await see_assets(services, job.id)
     assert [await store.read(blob_key(asset.sha256 or "")) for asset in assets] == [png(), png("navy")]
     assert [told["type"] for told in world.told("a")] == ["job.succeeded"]
+
+
+async def test_a_job_that_was_canceled_while_its_files_were_fetched_is_held_no_longer(
+    services: Services, world: World, consumer: ConsumerId
+) -> None:
+    job, task = await submitted(services, consumer)
+    open_handoffs(services)
+    await call_back(services, task, world.result("a.png"))
+    await work_off(services, stations=[SETTLE])
+    (collection,) = await services.handoffs.collect.take(1)
+    await cancel(services, job.id, consumer_id=consumer)
+    canceled = await see(services, job.id)
+
+    services.collecting[job.id] = collection.job
+    await RENEW.run(services)
+    await COLLECT.work(services, [collection])
+
+    assert canceled.state is JobState.CANCELED
+    assert await see(services, job.id) == canceled

@@ -4,10 +4,14 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from orchestrator.domain.ids import ConsumerId
 from orchestrator.domain.job import JobState
 from orchestrator.domain.task import TaskState
+from orchestrator.lifecycle.reconcile import reconcile
 from orchestrator.lifecycle.services import Services
+from orchestrator.storage.tasks import lease_to_reconcile
 from tests.clock import Clock
 from tests.fakes import CrampedStore, World
 from tests.lifecycle.acting import (
@@ -145,7 +149,7 @@ async def test_a_record_that_cannot_be_kept_now_does_not_hold_up_the_others(
     services: Services, world: World, consumer: ConsumerId, clock: Clock, tmp_path: Path
 ) -> None:
     store = CrampedStore(tmp_path / "cramped")
-    services.blobs = store
+    services.blobs, services.keeper = store, Keeper(store)
     jobs = [(await ask(services, consumer)).job for _ in range(3)]
     await run_until_idle(services)
     for n in (1, 2, 3):
@@ -162,3 +166,43 @@ async def test_a_record_that_cannot_be_kept_now_does_not_hold_up_the_others(
 
     assert meanwhile == [JobState.SUBMITTED, JobState.FAILED, JobState.FAILED]
     assert (await see(services, jobs[0].id)).state is JobState.FAILED
+
+
+async def test_an_asker_that_lost_its_lease_notes_nothing(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock
+) -> None:
+    job, _ = await submitted(services, consumer)
+    world.records["up-1"] = {"id": "up-1"}
+    leases = []
+    for _ in range(2):
+        clock.advance(seconds=120)
+        async with services.db.writing() as tx:
+            until = clock() + timedelta(seconds=60)
+            leases.append(await lease_to_reconcile(tx, now=clock(), until=until, limit=9))
+    stale, fresh = leases
+
+    await reconcile(services, stale)
+    untouched = (await see_tasks(services, job.id))[0]
+    await reconcile(services, fresh)
+
+    (task,) = await see_tasks(services, job.id)
+    assert untouched == fresh[0]
+    assert (task.asks, task.due_at) == (1, clock() + timedelta(seconds=5))
+
+
+async def test_a_task_that_was_decided_while_it_was_asked_for_stays_decided(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    job, task = await submitted(services, consumer)
+    world.records["up-1"] = {"id": "up-1"}
+    clock.advance(seconds=120)
+    async with services.db.writing() as tx:
+        leased = await lease_to_reconcile(tx, now=clock(), until=clock() + timedelta(seconds=60), limit=9)
+    await call_back(services, task, FAILURE)
+    await run_until_idle(services)
+    (decided,) = await see_tasks(services, job.id)
+
+    await reconcile(services, leased)
+
+    assert (await see_tasks(services, job.id)) == [decided]
+    assert "unasked" not in caplog.text

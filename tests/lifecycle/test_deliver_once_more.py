@@ -12,7 +12,7 @@ from orchestrator.lifecycle.cancel import cancel
 from orchestrator.lifecycle.deliver import load_parcels
 from orchestrator.lifecycle.retry import retry
 from orchestrator.lifecycle.services import Services
-from orchestrator.storage.deliveries import lease_pending
+from orchestrator.storage.deliveries import abandon_deliveries, lease_pending
 from orchestrator.storage.endpoints import delete_endpoint, list_endpoints
 from orchestrator.workers.stations import DELIVER
 from tests.clock import Clock
@@ -167,3 +167,22 @@ async def test_two_processes_make_each_try_once(
 
     assert len(world.told("a")) == 12
     assert {delivery.tries for delivery in await see_deliveries(services, consumer)} == {2}
+
+
+async def test_what_was_given_up_while_it_was_being_sent_stays_given_up(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock
+) -> None:
+    await listen(services, consumer, f"{world.url}/hook/a")
+    job, _ = await submitted(services, consumer)
+    open_handoffs(services)
+    await cancel(services, job.id, consumer_id=consumer)
+    parcels = await services.handoffs.deliver.take(1)
+    async with services.db.writing() as tx:
+        (endpoint,) = await list_endpoints(tx, [consumer])
+        await abandon_deliveries(tx, [endpoint.id], reason="Enough.", now=clock())
+
+    await DELIVER.work(services, parcels)
+
+    delivery = await owed(services, consumer)
+    assert (delivery.state, delivery.last_error, delivery.tries) == (DeliveryState.CANCELED, "Enough.", 0)
+    assert await see_attempts(services, delivery) == []

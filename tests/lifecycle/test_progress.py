@@ -7,14 +7,12 @@ from tests.fakes import World
 from tests.lifecycle.acting import (
     FAILURE,
     call_back,
+    progress,
     see,
     see_inbox,
     submitted,
 )
 from tests.working import run_until_idle
-
-NOBODY = "0199aa00-0000-7000-8000-000000000000"
-from tests.lifecycle.acting import progress
 
 
 async def test_progress_after_the_end_is_late(services: Services, consumer: ConsumerId) -> None:
