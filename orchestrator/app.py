@@ -49,7 +49,9 @@ from orchestrator.workers.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 10.0
+DRAIN_SECONDS = 8.0
+WEBHOOK_CONNECTIONS = 4096
+"""Bounds what hung endpoints can hold: each has 16 hands at most, for at most the time of one attempt."""
 SCOPES = ["submit", "read", "manage"]
 
 
@@ -123,7 +125,8 @@ async def start(settings: Settings) -> Started:
         db=db,
         blobs=blobs,
         guard=guard,
-        session=open_session(guard),
+        session=open_session(guard, limit=WEBHOOK_CONNECTIONS),
+        media=open_session(guard),
         providers=Providers([provider]),
         policy=settings.to_policy(),
         secret_keys=keys,

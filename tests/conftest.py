@@ -125,6 +125,7 @@ async def services(db: Database, clock: Clock, world: World, tmp_path: Path) -> 
         blobs=open_store(f"file://{tmp_path}/assets"),
         guard=guard,
         session=open_session(guard),
+        media=open_session(guard),
         providers=Providers([Provider("fake", base_url=world.url, token="upstream-token")]),
         policy=Policy(public_url="http://orchestrator.test", reconcile_after=timedelta(minutes=2)),
         secret_keys=[SECRET],

@@ -4,6 +4,7 @@ The sandbox is the realistic upstream; this one is for tests of the verbs, where
 """
 
 import asyncio
+import errno
 import io
 import json
 from collections import defaultdict
@@ -18,7 +19,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from orchestrator.blobs.errors import StoreFull
 from orchestrator.blobs.local import LocalStore
 
 Answer = Response | Callable[[dict[str, Any]], Response | Awaitable[Response]]
@@ -29,11 +29,10 @@ class CrampedStore(LocalStore):
 
     is_full = False
 
-    def put_now(self, key: str, source: Path | bytes) -> None:
-        """Store it, if there is room."""
+    def _write(self, target: Path, source: Path | bytes) -> None:
         if self.is_full:
-            raise StoreFull("There is no room in the store.")
-        super().put_now(key, source)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super()._write(target, source)
 
 
 def png(color: str = "teal", size: tuple[int, int] = (32, 16)) -> bytes:

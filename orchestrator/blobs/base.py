@@ -67,6 +67,10 @@ class BlobStore(ABC):
         """How many bytes there are at `key`; None for no blob."""
         return await self.in_thread(partial(self.size_now, key))
 
+    async def age(self, key: str) -> float | None:
+        """Seconds since the blob was last put, the same bytes again included; None for no blob."""
+        return await self.in_thread(partial(self.age_now, key))
+
     async def delete(self, key: str) -> None:
         """Remove the blob, if there is one."""
         await self.in_thread(partial(self.delete_now, key))
@@ -106,6 +110,10 @@ class BlobStore(ABC):
     @abstractmethod
     def size_now(self, key: str) -> int | None:
         """`size`, blocking."""
+
+    @abstractmethod
+    def age_now(self, key: str) -> float | None:
+        """`age`, blocking."""
 
     @abstractmethod
     def delete_now(self, key: str) -> None:

@@ -10,6 +10,7 @@ What would surprise you:
   slow the reader at the other end is.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -57,6 +58,14 @@ class CloudStore(BlobStore):
         try:
             with self._explained(key):
                 return obstore.head(self._store, check_key(key))["size"]
+        except BlobMissing:
+            return None
+
+    def age_now(self, key: str) -> float | None:
+        """Seconds since the blob was last put; None for no blob."""
+        try:
+            with self._explained(key):
+                return time.time() - obstore.head(self._store, check_key(key))["last_modified"].timestamp()
         except BlobMissing:
             return None
 

@@ -12,6 +12,7 @@ What would surprise you:
 """
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from io import FileIO
@@ -69,7 +70,10 @@ class LocalStore(BlobStore):
 
     def _place(self, key: str, source: Path | bytes) -> None:
         target = self._root / check_key(key)
-        if not _is_there(target, _length(source)):
+        if _is_there(target, _length(source)):
+            # Says that somebody wants it: what was put a moment ago is not to be pruned as unreferenced.
+            os.utime(target)
+        else:
             self._write(target, source)
 
     def read_now(self, key: str, span: tuple[int, int] | None = None) -> bytes:
@@ -92,6 +96,14 @@ class LocalStore(BlobStore):
                 return (self._root / check_key(key)).stat().st_size
             except FileNotFoundError:
                 self._check_root()
+                return None
+
+    def age_now(self, key: str) -> float | None:
+        """Seconds since the blob was last put; None for no blob."""
+        with storing(self.name):
+            try:
+                return time.time() - (self._root / check_key(key)).stat().st_mtime
+            except FileNotFoundError:
                 return None
 
     def delete_now(self, key: str) -> None:

@@ -52,7 +52,9 @@ RESULT: Final = Transition("result", WAITING, JobState.STORING)
 RESULT_WITHOUT_MEDIA: Final = Transition("result_without_media", WAITING, JobState.SUCCEEDED)
 """Lyrics or a persona: there is nothing to store."""
 STORED: Final = Transition("stored", frozenset({JobState.STORING}), JobState.SUCCEEDED)
-FAIL: Final = Transition("fail", WAITING | {JobState.STORING}, JobState.FAILED)
+FAIL: Final = Transition("fail", WAITING, JobState.FAILED)
+GIVE_UP: Final = Transition("give_up", frozenset({JobState.STORING}), JobState.FAILED)
+"""The result is known and its files cannot be had. Only collecting fails a job whose result is in."""
 CANCEL: Final = Transition("cancel", WAITING | {JobState.STORING}, JobState.CANCELED)
 EXPIRE: Final = Transition("expire", WAITING, JobState.EXPIRED)
 RETRY: Final = Transition("retry", FINAL - {JobState.SUCCEEDED}, JobState.QUEUED)
@@ -67,6 +69,7 @@ TRANSITIONS: Final[Sequence[Transition[JobState]]] = (
     RESULT_WITHOUT_MEDIA,
     STORED,
     FAIL,
+    GIVE_UP,
     CANCEL,
     EXPIRE,
     RETRY,

@@ -37,6 +37,11 @@ class Policy:
     reach: Reach = Reach.CALLBACK
     resubmit: Resubmit = Resubmit.WHEN_ABSENT
 
+    rest: timedelta = timedelta(milliseconds=500)
+    """Between two tries to reach a database that is away."""
+    max_submits: int = 3
+    """How often a job is submitted at most without a word of its fate: each may have been paid."""
+
     lease: timedelta = timedelta(seconds=60)
     """A dead worker's row comes due again after this long."""
     submit_timeout: timedelta = timedelta(seconds=30)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from orchestrator.blobs.base import blob_key
 from orchestrator.domain.asset import Asset, AssetState
 from orchestrator.domain.backoff import exponential
-from orchestrator.domain.job import FAIL, STORED, Failure, Job
+from orchestrator.domain.job import GIVE_UP, STORED, Failure, Job
 from orchestrator.lifecycle.announce import announce, told
 from orchestrator.lifecycle.end import end_job
 from orchestrator.lifecycle.fetch import Trouble, fetch, fresh_links
@@ -34,14 +34,17 @@ _REFRESH_FROM: Final = 2
 async def collect(services: Services, collection: Collection) -> None:
     """Store a leased job's assets and end the job, or leave it to be tried again."""
     job = collection.job
-    services.collecting[job.id] = job
+    if not await _still_ours(services, job):
+        logger.info("job.taken_over job=%s attempt=%d", job.id, job.attempt)
+        return
+    services.collecting[job.id, job.attempt] = job
     try:
         stored = await _fetch_all(services, collection)
     except Trouble as trouble:
         await _after_trouble(services, collection, trouble)
         return
     finally:
-        services.collecting.pop(job.id, None)
+        services.collecting.pop((job.id, job.attempt), None)
     await services.together(_finish_all, Collection(job=job, assets=stored))
 
 
@@ -52,6 +55,16 @@ async def load_collections(services: Services, jobs: Sequence[Job]) -> list[Coll
     async with services.db.reading() as tx:
         assets = await list_assets(tx, [job.id for job in jobs])
     return [Collection(job=job, assets=assets[job.id]) for job in jobs]
+
+
+async def _still_ours(services: Services, job: Job) -> bool:
+    """Whether the lease holds for a job that may have waited in memory; one that waited long is renewed by that."""
+    now = services.now()
+    if job.due_at is not None and job.due_at - now > services.policy.lease / 2:
+        return True
+    async with services.db.writing() as tx:
+        row = {"id": job.id, "attempt": job.attempt, "due_at": now + services.policy.lease}
+        return job.id in await renew_leases(tx, [row])
 
 
 async def renew(services: Services) -> bool:
@@ -100,7 +113,7 @@ async def _after_trouble(services: Services, collection: Collection, trouble: Tr
     if trouble.is_final or job.collects >= tries:
         logger.warning("job.failed job=%s code=%s %s", job.id, trouble.code, trouble)
         failure = Failure(code=trouble.code, message=str(trouble), retryable=not trouble.is_final)
-        await end_job(services, FAIL, job.id, failure, attempt=job.attempt)
+        await end_job(services, GIVE_UP, job.id, failure, attempt=job.attempt)
         return
     if trouble.is_dead_link and job.collects >= _REFRESH_FROM:
         await fresh_links(services, collection)

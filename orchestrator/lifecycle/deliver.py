@@ -18,6 +18,7 @@ from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.ids import EndpointId
 from orchestrator.domain.policy import RECORDING
 from orchestrator.domain.signing import sign_webhook
+from orchestrator.egress.client import Session
 from orchestrator.egress.webhook import Reply, send_webhook
 from orchestrator.lifecycle.announce import consumer_secrets, endpoint_secrets
 from orchestrator.lifecycle.metrics import DELIVERIES
@@ -46,7 +47,7 @@ async def deliver(services: Services, parcel: Parcel) -> None:
         return
     timestamp = int(started_at.timestamp())
     signature = sign_webhook(parcel.secrets, message_id=parcel.delivery.event_id, timestamp=timestamp, body=parcel.body)
-    reply = await send_webhook(
+    reply = await _attempt(
         services.session,
         url=parcel.delivery.url,
         headers={
@@ -60,6 +61,15 @@ async def deliver(services: Services, parcel: Parcel) -> None:
         timeout=policy.webhook_timeout.total_seconds(),
     )
     await services.together(_record_all, _Try(services.new_id(), parcel.delivery, reply, started_at))
+
+
+async def _attempt(session: Session, **request: Any) -> Reply:
+    """One attempt. Whatever it does to us is a failed try like any other: unrecorded, it would be repeated for ever."""
+    try:
+        return await send_webhook(session, **request)
+    except Exception:
+        logger.exception("delivery.fault url=%.200s", request["url"])
+        return Reply(status=None, retry_after=None, excerpt="", error="internal", seconds=0.0)
 
 
 async def load_parcels(services: Services, deliveries: Sequence[Delivery]) -> list[Parcel]:

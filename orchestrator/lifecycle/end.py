@@ -16,6 +16,7 @@ from orchestrator.domain.transition import Transition
 from orchestrator.lifecycle.announce import announce, told
 from orchestrator.lifecycle.parcels import Parcel
 from orchestrator.lifecycle.services import Services
+from orchestrator.storage.callbacks import find_unsettled
 from orchestrator.storage.database import Tx
 from orchestrator.storage.jobs import move_jobs
 from orchestrator.storage.tasks import close_tasks, lock_tasks, move_tasks
@@ -54,14 +55,18 @@ async def end_job_of(
 ) -> None:
     """Apply `move` on behalf of a leased task, which ends by `closing`, whatever has become of its job.
 
-    Nothing happens when the lease was lost, or the task of a job that was retried since could end it anew.
+    Nothing happens when the lease was lost, or the task of a job that was retried since could end it anew. Nor while a
+    reply about the job lies unsettled in the inbox: what was acknowledged is heard before a job is given up. The lease
+    is left to run out then, and the question comes up again.
     """
     now = services.now()
     row = {"id": task.id, "attempt": task.attempt, "finished_at": now, "last_error": failure.code}
     moved: list[Job] = []
     parcels: list[Parcel] = []
     async with services.db.writing() as tx:
-        if await move_tasks(tx, closing, [row], fenced=True):
+        # The lock also keeps new replies out until we are through: recording one needs a share of its task's row.
+        await lock_tasks(tx, task.job_id, against_replies=True)
+        if not await find_unsettled(tx, task.job_id) and await move_tasks(tx, closing, [row], fenced=True):
             moved, parcels = await _end(services, tx, move, task.job_id, failure, {})
     told(services, moved, parcels)
 

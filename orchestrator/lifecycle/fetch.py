@@ -76,7 +76,7 @@ async def _from_link(services: Services, asset: Asset) -> Kept:
         try:
             async with services.downloads:
                 await download(
-                    services.session,
+                    services.media,
                     services.guard,
                     url=asset.source_url,
                     sink=spool,

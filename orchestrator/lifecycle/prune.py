@@ -21,6 +21,8 @@ from orchestrator.storage.retention import (
 logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 500
+_UNTOUCHED: Final = timedelta(hours=1)
+"""How long nobody may have put a blob again for it to be forgotten: whoever did is about to refer to it."""
 _GRACE: Final = timedelta(days=1)
 """How long bytes stay that nobody refers to: an asset that is being stored may be about to."""
 
@@ -32,21 +34,24 @@ async def prune(services: Services) -> bool:
         await forget_idempotency_keys(tx, before=now - policy.idempotency_ttl, limit=_AT_ONCE)
         attempts = await delete_attempts(tx, before=now - policy.retain_attempts, limit=_AT_ONCE)
         keys = await delete_callbacks(tx, before=now - policy.retain_callbacks, limit=_AT_ONCE)
-        pruned: list[str] = []
+        jobs, pruned = 0, list[str]()
         if policy.retain_jobs is not None:
-            pruned = await delete_jobs(tx, before=now - policy.retain_jobs, limit=_AT_ONCE)
+            jobs, pruned = await delete_jobs(tx, before=now - policy.retain_jobs, limit=_AT_ONCE)
     for key in filter(None, [*keys, *pruned]):
         await services.blobs.delete(key)
-    await _delete_unreferenced(services)
+    blobs = await _delete_unreferenced(services)
     await services.blobs.sweep_scratch(_GRACE.total_seconds())
-    return attempts == _AT_ONCE or len(keys) == _AT_ONCE
+    return _AT_ONCE in (attempts, len(keys), jobs, blobs)
 
 
-async def _delete_unreferenced(services: Services) -> None:
+async def _delete_unreferenced(services: Services) -> int:
     async with services.db.reading() as tx:
         unused = await list_unreferenced_blobs(tx, before=services.now() - _GRACE, limit=_AT_ONCE)
     for sha256, key in unused:
+        if (age := await services.blobs.age(key)) is not None and age < _UNTOUCHED.total_seconds():
+            continue
         async with services.db.writing() as tx:
             forgotten = await delete_blob(tx, sha256)
         if forgotten:
             await services.blobs.delete(key)
+    return len(unused)

@@ -44,27 +44,27 @@ async def record_answer(services: Services, task: Task, answered: ProviderReply)
         services,
         _reply(services, task.id, Source.ANSWER, body=body, decoded=answered.body, status=answered.status),
     )
-    await services.together(_record_all, reply)
+    await services.persist(_record_all, reply)
 
 
-async def record_poll(services: Services, task: Task, record: object) -> None:
-    """Record a tasks record that decides its task."""
+async def record_poll(services: Services, task: Task, record: object) -> bool:
+    """Record a tasks record that decides its task; False when the very same one was recorded before."""
     reply = _reply(services, task.id, Source.POLL, body=encode(record), decoded=record)
-    await services.together(_record_all, await _spooled_if_big(services, reply))
+    return await services.together(_record_all, await _spooled_if_big(services, reply))
 
 
 async def _spooled_if_big(services: Services, reply: Reply) -> Reply:
     body = reply.callback.body
     if body is None or len(body) <= services.policy.inline_body_bytes:
         return reply
-    key = inbox_key(reply.callback.id)
+    key = inbox_key(f"{reply.callback.task_id}-{reply.callback.digest}")
     await services.blobs.put(key, body)
     return Reply(callback=replace(reply.callback, body=None, body_key=key), body=None)
 
 
-def inbox_key(callback_id: str) -> str:
-    """Where a body that is too big for a row is kept."""
-    return f"inbox/{callback_id}.json"
+def inbox_key(name: str) -> str:
+    """Where a body that is too big for a row is kept; named by task and digest, so that a repeat leaves no second."""
+    return f"inbox/{name}.json"
 
 
 def _reply(
@@ -92,7 +92,7 @@ def _reply(
     return Reply(callback=callback, body=decoded if body is not None and len(body) <= _KEPT_IN_MEMORY else None)
 
 
-async def _record_all(services: Services, replies: Sequence[Reply]) -> Sequence[OrchestratorError | None]:
+async def _record_all(services: Services, replies: Sequence[Reply]) -> Sequence[bool | OrchestratorError]:
     room = services.handoffs.settle.room
     now = services.now()
     due_at = now + services.policy.lease
@@ -114,9 +114,9 @@ def _light(reply: Reply) -> Reply:
     return Reply(callback=replace(reply.callback, body=None), body=reply.body)
 
 
-def _verdict(callback: Callback, new: set[CallbackId], known: set[TaskId]) -> NotFound | None:
+def _verdict(callback: Callback, new: set[CallbackId], known: set[TaskId]) -> bool | NotFound:
     if callback.id in new or callback.task_id in known:
-        return None
+        return callback.id in new
     return NotFound(f"There is no task {callback.task_id}.")
 
 

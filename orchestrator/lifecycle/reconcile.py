@@ -6,6 +6,7 @@ twice, and only when the second time is well after the send. A job's deadline is
 question, so that no job expires whose result was there to be had.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,14 +21,19 @@ from orchestrator.lifecycle.end import EXPIRED, end_job_of
 from orchestrator.lifecycle.receive import record_poll
 from orchestrator.lifecycle.services import Services
 from orchestrator.providers.provider import Found, Question
+from orchestrator.storage.callbacks import find_unsettled
 from orchestrator.storage.jobs import move_jobs
-from orchestrator.storage.tasks import acknowledge_tasks, move_tasks, note_asked
+from orchestrator.storage.tasks import acknowledge_tasks, list_tasks, lock_tasks, move_tasks, note_asked
 
 logger = logging.getLogger(__name__)
 
 _UNKNOWN_SUBMIT = Failure(
     code="submit_unknown",
     message="It is not known whether the provider took this job, and the policy forbids to submit it again.",
+)
+_TOO_MANY_SUBMITS = Failure(
+    code="submit_unknown",
+    message="The provider lost this job again and again, or does not tell what it knows; it is not submitted any more.",
 )
 
 
@@ -37,15 +43,25 @@ async def reconcile(services: Services, tasks: Sequence[Task]) -> None:
     groups: dict[tuple[str, str], list[Task]] = {}
     for task in tasks:
         groups.setdefault((task.provider, service_of(task.operation)), []).append(task)
-    for (provider, service), group in groups.items():
-        questions = [Question(upstream_task_id=task.upstream_task_id, trace_id=task.id) for task in group]
-        found = await services.providers.get(provider).ask(service, questions)
-        for task, each in zip(group, found, strict=True):
-            try:
-                await _apply(services, task, each)
-            except Exception:
-                # Its neighbours must not wait for it; it stays leased, and is asked for again.
-                logger.exception("task.unasked task=%s", task.id)
+    await asyncio.gather(*(_ask(services, provider, service, group) for (provider, service), group in groups.items()))
+
+
+async def _ask(services: Services, provider: str, service: str, group: Sequence[Task]) -> None:
+    """Ask about the tasks of one service, within half a lease, so that the answers can still be recorded under it."""
+    questions = [Question(upstream_task_id=task.upstream_task_id, trace_id=task.id) for task in group]
+    limit = services.policy.lease.total_seconds() / 2
+    try:
+        found = await services.providers.get(provider).ask(service, questions, limit=limit)
+    except Exception:
+        # Another service's tasks must not wait for what this one's answers do to us.
+        logger.exception("tasks.unasked provider=%s service=%s", provider, service)
+        return
+    for task, each in zip(group, found, strict=True):
+        try:
+            await _apply(services, task, each)
+        except Exception:
+            # Its neighbours must not wait for it; it stays leased, and is asked for again.
+            logger.exception("task.unasked task=%s", task.id)
 
 
 async def _doubt_the_dead(services: Services, tasks: Sequence[Task]) -> list[Task]:
@@ -66,9 +82,9 @@ async def _doubt_the_dead(services: Services, tasks: Sequence[Task]) -> list[Tas
 
 async def _apply(services: Services, task: Task, found: Found) -> None:
     outcome, now = found.outcome, services.now()
-    if outcome is not None and outcome.is_final:
-        await record_poll(services, task, found.record)
+    if outcome is not None and outcome.is_final and await record_poll(services, task, found.record):
         return
+    # A final record that was recorded before did not decide the task: waiting for it to be settled is all that is left.
     if now >= task.deadline_at:
         await end_job_of(services, EXPIRE, task, EXPIRED)
         return
@@ -78,7 +94,9 @@ async def _apply(services: Services, task: Task, found: Found) -> None:
         if task.state is TaskState.UNKNOWN and _is_absent(services.policy, task, absences, now=now):
             await _lose(services, task)
             return
-    elif outcome is not None and task.state is TaskState.UNKNOWN and outcome.task_id is not None:
+    elif (
+        outcome is not None and not outcome.is_final and task.state is TaskState.UNKNOWN and outcome.task_id is not None
+    ):
         await _find_again(services, task, outcome.task_id, now=now)
         return
     due_at = _ask_again_at(services.policy, task, now=now)
@@ -116,12 +134,21 @@ async def _lose(services: Services, task: Task) -> None:
         await end_job_of(services, FAIL, task, _UNKNOWN_SUBMIT, closing=LOSE)
         return
     row = {"id": task.id, "attempt": task.attempt, "finished_at": now, "last_error": "The provider does not know it."}
+    too_many = False
     async with services.db.writing() as tx:
-        lost = await move_tasks(tx, LOSE, [row], fenced=True)
+        await lock_tasks(tx, task.job_id, against_replies=True)
+        if await find_unsettled(tx, task.job_id):
+            # Its result may be here already, acknowledged and not settled yet: then another submit would be paid twice.
+            return
+        if len((await list_tasks(tx, [task.job_id]))[task.job_id]) >= services.policy.max_submits:
+            too_many = True
+        lost = [] if too_many else await move_tasks(tx, LOSE, [row], fenced=True)
         # Moving the job takes its row lock, so that a callback that is settled meanwhile waits and then sees this task.
         jobs = await move_jobs(tx, RESUBMIT, [{"id": task.job_id, "progress": None}]) if lost else []
         drafts = [_redraft(services, job) for job in jobs]
         await insert_drafts(tx, [draft for _, draft in drafts])
+    if too_many:
+        await end_job_of(services, FAIL, task, _TOO_MANY_SUBMITS, closing=LOSE)
     services.handoffs.submit.offer((job, draft) for job, draft in drafts if draft.attempt)
     services.watch.changed(job.id for job in jobs)
 

@@ -6,13 +6,14 @@ test decides them.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
 from orchestrator.blobs.base import BlobStore
 from orchestrator.blobs.keep import Keeper
-from orchestrator.domain.errors import OrchestratorError
+from orchestrator.domain.errors import OrchestratorError, Unavailable
 from orchestrator.domain.ids import JobId
 from orchestrator.domain.job import Job
 from orchestrator.domain.policy import Policy
@@ -49,7 +50,9 @@ class Services:
     blobs: BlobStore
     guard: Guard
     session: Session
-    """The guarded way to addresses that somebody else chose."""
+    """The guarded way to endpoints."""
+    media: Session
+    """The guarded way to media links, apart from endpoints: those that hang must not keep files from being fetched."""
     providers: Providers
     policy: Policy
     secret_keys: Sequence[str] = field(repr=False)
@@ -66,8 +69,10 @@ class Services:
     """Held by whoever has a body over the inline limit in memory."""
     downloads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
     """Bounds the downloads under way, and with them their memory."""
-    collecting: dict[JobId, Job] = field(default_factory=dict)
+    collecting: dict[tuple[JobId, int], Job] = field(default_factory=dict)
     """The jobs whose files are being fetched now: their leases are renewed for as long as that takes."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process begins to stop: nobody is to rest any longer."""
     watch: Watch = field(default_factory=Watch)
     ingress: Ingress = field(default_factory=Ingress)
     _batchers: dict[Any, Batcher[Any, Any]] = field(default_factory=dict)
@@ -93,10 +98,31 @@ class Services:
             batcher = self._batchers[flush] = Batcher(flush.__name__.strip("_"), run)
         return await batcher.submit(item)
 
+    async def persist(
+        self,
+        flush: Callable[["Services", Sequence[T]], Awaitable[Sequence[R | OrchestratorError]]],
+        item: T,
+    ) -> R:
+        """`together` for what must not be lost: while the database is away it is tried again, for as long as a lease.
+
+        What a provider answered to a submit was paid for. Were it dropped at the first failed write, the task would be
+        in doubt, and in the end submitted again.
+        """
+        give_up_at = self.now() + self.policy.lease
+        while True:
+            try:
+                return await self.together(flush, item)
+            except Unavailable:
+                if self.stopping.is_set() or self.now() >= give_up_at:
+                    raise
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), self.policy.rest.total_seconds())
+
     async def close(self) -> None:
         """Write what waits, then let go of the outside world."""
         for batcher in self._batchers.values():
             await batcher.close()
         await self.session.close()
+        await self.media.close()
         await self.providers.close()
         await self.db.close()

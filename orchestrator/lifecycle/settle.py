@@ -72,6 +72,9 @@ async def _read(services: Services, replies: Sequence[Reply]) -> list[_Reading]:
             logger.exception("callback.unsettled task=%s", task.id)
             continue
         # Inline bytes are decoded when they are collected; until then they would only sit in memory.
+        if reply.callback.source is not Source.CALLBACK and task.upstream_task_id is not None:
+            # We asked about this very task, or sent it: what the answer calls it does not matter.
+            outcome = replace(outcome, task_id=task.upstream_task_id)
         light = tuple(replace(artifact, data="" if artifact.data else None) for artifact in outcome.artifacts)
         readings.append(_Reading(reply, task, replace(outcome, artifacts=light)))
     return readings
@@ -80,9 +83,11 @@ async def _read(services: Services, replies: Sequence[Reply]) -> list[_Reading]:
 async def _settle_all(services: Services, readings: Sequence[_Reading]) -> Sequence[None]:
     now = services.now()
     async with services.db.writing() as tx:
-        verdicts, deciding = _judge(readings)
+        verdicts, deciding, followers = _judge(readings)
         won = await _move_tasks(tx, deciding, now=now)
         verdicts |= {reading.reply.callback.id: InboxState.LATE for reading in deciding if reading.task.id not in won}
+        # Who came behind a reply that decided nothing after all stays in the inbox, and has its own turn.
+        verdicts |= {each.reply.callback.id: InboxState.LATE for each in followers if each.task.id in won}
         decided = [reading for reading in deciding if reading.task.id in won]
         told_of = await _move_progress(services, tx, readings, verdicts, now=now)
         storing, final, useless = await _move_jobs(services, tx, decided, now=now)
@@ -95,27 +100,32 @@ async def _settle_all(services: Services, readings: Sequence[_Reading]) -> Seque
     return [None] * len(readings)
 
 
-def _judge(readings: Sequence[_Reading]) -> tuple[dict[str, InboxState], list[_Reading]]:
-    """What becomes of each reply if its task can be moved, and the replies that would move one: the first of each.
+def _judge(readings: Sequence[_Reading]) -> tuple[dict[str, InboxState], list[_Reading], list[_Reading]]:
+    """What becomes of each reply if its task can be moved; the replies that would move one, the first of each task; and
+    those that come behind them.
 
     The tasks were read before the transaction, so this only sorts; it is the guarded statements that decide.
     """
     verdicts: dict[str, InboxState] = {}
     deciding: dict[TaskId, _Reading] = {}
+    followers: list[_Reading] = []
     for reading in sorted(readings, key=lambda reading: reading.reply.callback.id):
         task, outcome = reading.task, reading.outcome
         if task.upstream_task_id and outcome.task_id and outcome.task_id != task.upstream_task_id:
             verdict = InboxState.MISMATCHED
             logger.warning("callback.mismatched task=%s named=%.80s", task.id, outcome.task_id)
-        elif _is_over(task, outcome) or task.id in deciding:
+        elif _is_over(task, outcome):
             verdict = InboxState.LATE
+        elif task.id in deciding:
+            followers.append(reading)
+            continue
         elif outcome.is_final:
             verdict = InboxState.SETTLED
             deciding[task.id] = reading
         else:
             verdict = InboxState.PROGRESS
         verdicts[reading.reply.callback.id] = verdict
-    return verdicts, list(deciding.values())
+    return verdicts, list(deciding.values()), followers
 
 
 def _is_over(task: Task, outcome: Outcome) -> bool:
@@ -161,11 +171,12 @@ async def _move_progress(
         return []
     jobs = (await find_jobs(tx, furthest)).values()
     ahead = [job.id for job in jobs if job.progress is None or furthest[job.id] > job.progress]
-    return await move_jobs(tx, PROGRESS, [{"id": job_id, "progress": furthest[job_id]} for job_id in ahead])
+    rows = [{"id": job_id, "progress": furthest[job_id], "submitted_at": now} for job_id in ahead]
+    return await move_jobs(tx, PROGRESS, rows)
 
 
 async def _end_doubts(services: Services, tx: Tx, telling: Sequence[_Reading], *, now: datetime) -> None:
-    """Whoever reports progress has the task: it counts as accepted, so that it is never taken for lost and paid twice."""
+    """Whoever reports progress has the task: it counts as accepted, and is never taken for lost and paid twice."""
     rows = [
         {
             "id": reading.task.id,
@@ -173,7 +184,7 @@ async def _end_doubts(services: Services, tx: Tx, telling: Sequence[_Reading], *
             "due_at": first_question_at(services.policy, reading.task, now=now),
         }
         for reading in telling
-        if reading.task.state in ACCEPT.sources
+        if reading.task.state in ACCEPT.sources or (reading.task.state is TaskState.QUEUED and reading.task.sends)
     ]
     if rows:
         await acknowledge_tasks(tx, rows)
@@ -188,8 +199,11 @@ async def _move_jobs(
     storing: list[dict[str, Any]] = []
     without_media: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
+    first_of_job: dict[JobId, _Reading] = {}
     for reading in decided:
         outcome, job_id = reading.outcome, reading.task.job_id
+        if first_of_job.setdefault(job_id, reading) is not reading:
+            continue
         facts = {"id": job_id, "submitted_at": now, "partial": outcome.partial, "upstream_created": outcome.created}
         if outcome.state is OutcomeState.FAILED:
             failed.append({"id": job_id, "error": as_json(_failure(outcome).as_dict()), "finished_at": now})
@@ -203,8 +217,8 @@ async def _move_jobs(
     moved = {job.id for job in stored} | {job.id for job in final}
     # A job has one fate: what was still to be submitted for it would be paid for nothing.
     await close_tasks(tx, moved, states=[TaskState.QUEUED], reason="The job was decided.", now=now)
-    useless: set[str] = {reading.reply.callback.id for reading in decided if reading.task.job_id not in moved}
-    return stored, final, useless
+    useful = {id(reading) for job_id, reading in first_of_job.items() if job_id in moved}
+    return stored, final, {reading.reply.callback.id for reading in decided if id(reading) not in useful}
 
 
 def _failure(outcome: Outcome) -> Failure:
@@ -214,7 +228,7 @@ def _failure(outcome: Outcome) -> Failure:
 
 async def _plan(services: Services, tx: Tx, storing: Sequence[Job], decided: Sequence[_Reading]) -> list[Collection]:
     """Write down the media files that are to be fetched."""
-    readings = {reading.task.job_id: reading for reading in decided}
+    readings = {reading.task.job_id: reading for reading in reversed(decided)}
     collections = [
         Collection(
             job=job,

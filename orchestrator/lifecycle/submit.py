@@ -10,10 +10,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 from orchestrator.domain.backoff import exponential
-from orchestrator.domain.errors import OrchestratorError
 from orchestrator.domain.job import EXPIRE, SUBMIT, Job
 from orchestrator.domain.operations import OPERATIONS
 from orchestrator.domain.policy import Policy, Reach
@@ -26,10 +25,14 @@ from orchestrator.lifecycle.receive import record_answer
 from orchestrator.lifecycle.services import Services
 from orchestrator.providers.provider import NotSent
 from orchestrator.providers.replies import Accepted, Ambiguous, Busy, Finished, Refused
+from orchestrator.storage.database import Tx
 from orchestrator.storage.jobs import move_jobs
-from orchestrator.storage.tasks import acknowledge_tasks, move_tasks, send_tasks
+from orchestrator.storage.tasks import acknowledge_tasks, close_useless, move_tasks, send_tasks
 
 logger = logging.getLogger(__name__)
+
+_STALE: Final = timedelta(seconds=5)
+"""How long after a task was marked as sent its submit may still begin."""
 
 
 async def submit(services: Services, job: Job, task: Task) -> None:
@@ -38,15 +41,20 @@ async def submit(services: Services, job: Job, task: Task) -> None:
         await end_job_of(services, EXPIRE, task, EXPIRED)
         return
     submission = await load_submission(services, job, task, _way_back(services, task))
-    if not await services.together(_mark_sending, task):
+    sent_at = await services.together(_mark_sending, task)
+    if sent_at is None:
         logger.info("task.taken_over job=%s task=%s attempt=%d", job.id, task.id, task.attempt)
+        return
+    if services.now() - sent_at > _STALE:
+        # This process was held up: by now another may take it for dead, and what it would send for a second submit.
+        await _back_off(services, task, "The sender was held up.", None)
         return
     provider = services.providers.get(task.provider)
     reply = await provider.submit(submission, timeout=services.policy.submit_timeout.total_seconds())
     SUBMITS.labels(type(reply.answer).__name__.lower()).inc()
     match reply.answer:
         case Accepted(task_id=upstream_task_id):
-            await services.together(_record_accepted, _Acknowledgement(job, task, upstream_task_id))
+            await services.persist(_record_accepted, _Acknowledgement(job, task, upstream_task_id))
         case Finished() | Refused():
             await record_answer(services, task, reply)
         case Busy(error=error):
@@ -55,7 +63,7 @@ async def submit(services: Services, job: Job, task: Task) -> None:
             await _back_off(services, task, reason, None)
         case Ambiguous(reason=reason, task_id=named):
             logger.warning("task.unknown job=%s task=%s reason=%s", job.id, task.id, reason)
-            await services.together(_record_doubt, _Doubt(job, task, reason, named))
+            await services.persist(_record_doubt, _Doubt(job, task, reason, named))
         case _:
             assert_never(reply.answer)
 
@@ -93,15 +101,17 @@ def _way_back(services: Services, task: Task) -> str | None:
     return f"{services.policy.public_url.rstrip('/')}/callbacks/{task.id}/{token}"
 
 
-async def _mark_sending(services: Services, tasks: Sequence[Task]) -> Sequence[bool | OrchestratorError]:
-    now = services.now()
-    rows = [
-        {"id": task.id, "attempt": task.attempt, "due_at": now + services.policy.lease, "sent_at": now}
-        for task in tasks
-    ]
+async def _mark_sending(services: Services, tasks: Sequence[Task]) -> Sequence[datetime | None]:
+    """When each was marked as sent, which is now; None for those that are not ours to send."""
     async with services.db.writing() as tx:
+        now = services.now()
+        due_at = now + services.policy.lease
+        rows = [{"id": task.id, "attempt": task.attempt, "due_at": due_at, "sent_at": now} for task in tasks]
         ours = await send_tasks(tx, rows)
-    return [task.id in ours for task in tasks]
+        others = [task.id for task in tasks if task.id not in ours]
+        if others:
+            await close_useless(tx, others, now=now)
+    return [now if task.id in ours else None for task in tasks]
 
 
 async def _record_accepted(services: Services, items: Sequence[_Acknowledgement]) -> Sequence[None]:
@@ -115,8 +125,8 @@ async def _record_accepted(services: Services, items: Sequence[_Acknowledgement]
         for item in items
     ]
     async with services.db.writing() as tx:
-        await acknowledge_tasks(tx, rows)
-        moved = await move_jobs(tx, SUBMIT, [{"id": item.job.id, "submitted_at": now} for item in items])
+        accepted = await acknowledge_tasks(tx, rows)
+        moved = await _show_submitted(tx, [item.job for item in items if item.task.id in accepted], now=now)
     services.watch.changed(job.id for job in moved)
     return [None] * len(items)
 
@@ -135,10 +145,14 @@ async def _record_doubt(services: Services, items: Sequence[_Doubt]) -> Sequence
         for item in items
     ]
     async with services.db.writing() as tx:
-        await move_tasks(tx, DOUBT, rows, fenced=True)
-        moved = await move_jobs(tx, SUBMIT, [{"id": item.job.id, "submitted_at": now} for item in items])
+        doubted = {task.id for task in await move_tasks(tx, DOUBT, rows, fenced=True)}
+        moved = await _show_submitted(tx, [item.job for item in items if item.task.id in doubted], now=now)
     services.watch.changed(job.id for job in moved)
     return [None] * len(items)
+
+
+async def _show_submitted(tx: Tx, jobs: Sequence[Job], *, now: datetime) -> list[Job]:
+    return await move_jobs(tx, SUBMIT, [{"id": job.id, "submitted_at": now} for job in jobs])
 
 
 async def _back_off(services: Services, task: Task, reason: str, retry_after: float | None) -> None:

@@ -11,6 +11,7 @@ The egress guard is not for this client: its address is the operator's own choic
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import time
@@ -26,7 +27,6 @@ from orchestrator.providers.replies import (
     Ambiguous,
     Answer,
     Finished,
-    Records,
     Refused,
     read_answer,
     read_record,
@@ -88,6 +88,11 @@ class Question:
     upstream_task_id: str | None
     trace_id: str
 
+    @property
+    def key(self) -> str:
+        """What it is asked for by."""
+        return self.upstream_task_id or self.trace_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -124,13 +129,16 @@ class Provider:
             retry_after=_retry_after(headers.get("retry-after")),
         )
 
-    async def ask(self, service: str, questions: Sequence[Question], *, timeout: float = 30.0) -> list[Found]:  # noqa: ASYNC109
-        """What the provider says about each task, in order. Batches where there are several."""
-        if len(questions) == 1:
-            return [await self._ask_one(service, questions[0], timeout)]
-        found: list[Found] = []
-        for start in range(0, len(questions), BATCH):
-            found += await self._ask_batch(service, questions[start : start + BATCH], timeout)
+    async def ask(self, service: str, questions: Sequence[Question], *, limit: float = 30.0) -> list[Found]:
+        """What the provider says about each task, in order, within `limit` seconds: what it did not say by then is
+        `Found()`. Several are asked about in batches."""
+        found = [Found()] * len(questions)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                if len(questions) == 1:
+                    found[0] = await self._ask_one(service, questions[0])
+                for start in range(0, len(questions) if len(questions) > 1 else 0, BATCH):
+                    await self._ask_batch(service, questions[start : start + BATCH], found, start)
         return found
 
     async def close(self) -> None:
@@ -138,45 +146,37 @@ class Provider:
         if self._made is not None:
             await self._made.aclose()
 
-    async def _ask_batch(self, service: str, questions: Sequence[Question], timeout: float) -> list[Found]:  # noqa: ASYNC109
-        """One question by ids and one by trace ids; what neither proves is asked for alone."""
-        by_id = [q.upstream_task_id for q in questions if q.upstream_task_id is not None]
-        by_trace = [q.trace_id for q in questions if q.upstream_task_id is None]
-        bodies = [{"ids": by_id}] * bool(by_id) + [{"trace_ids": by_trace}] * bool(by_trace)
-        seen: list[tuple[Records, Mapping[str, object]]] = []
-        for body in bodies:
-            (keys,) = body.values()
+    async def _ask_batch(self, service: str, questions: Sequence[Question], found: list[Found], start: int) -> None:
+        """One question by ids and one by trace ids; what an answer does not prove is asked for alone."""
+        by_id = [place for place, question in enumerate(questions) if question.upstream_task_id is not None]
+        by_trace = [place for place, question in enumerate(questions) if question.upstream_task_id is None]
+        for name, places in (("ids", by_id), ("trace_ids", by_trace)):
+            keys = [questions[place].key for place in places]
+            if not keys:
+                continue
             answer = await self._tasks(
-                service, {"action": "retrieve_batch", **body, "offset": 0, "limit": len(keys)}, timeout
+                service, {"action": "retrieve_batch", name: keys, "offset": 0, "limit": len(keys)}
             )
-            seen.append((read_records(answer, service=service), _by_key(answer)))
-        found = []
-        for question in questions:
-            key = question.upstream_task_id or question.trace_id
-            hit = next((records.outcomes[key] for records, _ in seen if key in records.outcomes), None)
-            if hit is None:
-                found.append(await self._ask_one(service, question, timeout))
-            else:
-                record = next((raw[key] for _, raw in seen if key in raw), None)
-                found.append(Found(outcome=hit, record=record))
-        return found
+            if answer is None:  # not answered at all: asking one by one would only take longer
+                continue
+            records = read_records(answer, service=service)
+            for place, key in zip(places, keys, strict=True):
+                if key in records.outcomes:
+                    found[start + place] = Found(outcome=records.outcomes[key], record=records.records[key])
+                else:
+                    found[start + place] = await self._ask_one(service, questions[place])
 
-    async def _ask_one(self, service: str, question: Question, timeout: float) -> Found:  # noqa: ASYNC109
-        key = (
-            {"trace_id": question.trace_id} if question.upstream_task_id is None else {"id": question.upstream_task_id}
-        )
-        record = await self._tasks(service, {"action": "retrieve", **key}, timeout)
-        if record is None:
-            return Found()
-        return Found(outcome=read_record(record, service=service), record=record)
+    async def _ask_one(self, service: str, question: Question) -> Found:
+        name = "trace_id" if question.upstream_task_id is None else "id"
+        record = await self._tasks(service, {"action": "retrieve", name: question.key})
+        return Found() if record is None else Found(outcome=read_record(record, service=service), record=record)
 
-    async def _tasks(self, service: str, body: Mapping[str, object], timeout: float) -> object:  # noqa: ASYNC109
+    async def _tasks(self, service: str, body: Mapping[str, object]) -> object:
         """The decoded answer, or None when there was none to be trusted."""
         request = self._client.build_request("POST", f"{self._base_url}/{service}/tasks", json=body)
         try:
-            async with asyncio.timeout(timeout):
-                status, _, content = await self._send(request)
-        except (httpx.HTTPError, aiohttp.ClientError, OSError, TimeoutError):
+            status, _, content = await self._send(request)
+        except (httpx.HTTPError, aiohttp.ClientError, OSError):
             return None
         answer = _decoded(content)
         if status == httpx.codes.NOT_FOUND and read_record(answer, service=service).state is OutcomeState.UNKNOWN_TASK:
@@ -242,7 +242,7 @@ def _failure(error: Exception) -> NotSent | Ambiguous:
 def _decoded(content: bytes) -> object:
     try:
         return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return content[:2048].decode(errors="replace")
 
 
@@ -255,18 +255,6 @@ def _field(value: Any) -> str | list[str]:
     if isinstance(value, list):
         return [str(_field(each)) for each in value]
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def _by_key(answer: object) -> dict[str, object]:
-    """The raw records of a batch under each of their names."""
-    items = answer.get("items") if isinstance(answer, dict) else answer
-    return {
-        str(record[name]): record
-        for record in (items if isinstance(items, list) else [])
-        if isinstance(record, dict)
-        for name in ("id", "task_id", "trace_id")
-        if record.get(name)
-    }
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -70,6 +70,8 @@ class Records:
     """What a batch of records says, by task id and by trace id."""
 
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    records: Mapping[str, JsonObject] = field(default_factory=dict)
+    """The record behind each outcome, under the same keys."""
     is_complete: bool = False
     """The batch holds all that was found. If not, what is missing from it may exist."""
 
@@ -133,13 +135,19 @@ def read_records(body: object, *, service: str) -> Records:
         return Records()
     records = [record for record in listed if isinstance(record, dict) and record]
     outcomes: dict[str, Outcome] = {}
+    behind: dict[str, JsonObject] = {}
     for record in records:
         outcome = read_record(record, service=service)
         for key in _keys(record):
-            outcomes[key] = max(outcomes.get(key, outcome), outcome, key=lambda each: _PROSPECTS.index(each.state))
+            if key not in outcomes or _prospect(outcome) > _prospect(outcomes[key]):
+                outcomes[key], behind[key] = outcome, record
     count = body.get("count") if isinstance(body, dict) else None
     all_here = len(records) == len(listed) and not (isinstance(count, int) and count > len(records))
-    return Records(outcomes=outcomes, is_complete=all_here)
+    return Records(outcomes=outcomes, records=behind, is_complete=all_here)
+
+
+def _prospect(outcome: Outcome) -> int:
+    return _PROSPECTS.index(outcome.state)
 
 
 def _read_success(status: int, body: object, service: str) -> Answer:

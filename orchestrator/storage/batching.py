@@ -14,13 +14,15 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from orchestrator.domain.errors import OrchestratorError, Unavailable
-from orchestrator.storage.database import is_outage
+from orchestrator.storage.database import is_outage, is_passing
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_TRIES: Final = 4
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +89,7 @@ class Batcher(Generic[T, R]):
 
     async def _write(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
-            results = await self._flush([item for item, _ in batch])
+            results = await self._flush_again([item for item, _ in batch])
         except Exception as error:  # noqa: BLE001 - every caller must hear of it, whatever it is
             await self._isolate(batch, error)
             return
@@ -98,6 +100,16 @@ class Batcher(Generic[T, R]):
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():
                 _resolve(future, result)
+
+    async def _flush_again(self, items: list[T]) -> Sequence[R | OrchestratorError]:
+        """Flush, and flush again what merely lost against another transaction."""
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._flush(items)
+            except Exception as error:
+                if not is_passing(error):
+                    raise
+        return await self._flush(items)
 
     async def _isolate(self, batch: list[tuple[T, asyncio.Future[R]]], error: Exception) -> None:
         if len(batch) == 1 or is_outage(error):
@@ -113,7 +125,11 @@ class Batcher(Generic[T, R]):
         if not is_outage(error):
             return error
         logger.error("batch.unavailable batcher=%s error=%r", self.name, error)
-        return Unavailable("The database does not answer; nothing of this request was kept.", retry_after=2)
+        return Unavailable(
+            "The database cannot take this now. It may have been kept all the same if the answer got lost on the way; "
+            "repeat it with the same Idempotency-Key.",
+            retry_after=2,
+        )
 
 
 def _resolve(future: "asyncio.Future[R]", result: R | OrchestratorError) -> None:

@@ -3,17 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Insert, Update, null, select, true, update
 
 from orchestrator.domain.callback import Callback, InboxState
-from orchestrator.domain.ids import CallbackId, TaskId
+from orchestrator.domain.ids import CallbackId, JobId, TaskId
 from orchestrator.storage.database import Tx
 from orchestrator.storage.incoming import batch, incoming, insert_chosen
 from orchestrator.storage.leases import lease
 from orchestrator.storage.rows import types
 from orchestrator.storage.schema import TO_SETTLE, callbacks, tasks
+
+_POISON: Final = 6
 
 
 async def insert_callbacks(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> set[CallbackId]:
@@ -28,6 +30,18 @@ async def insert_callbacks(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> set[Cal
 async def find_existing_tasks(tx: Tx, task_ids: Collection[TaskId]) -> set[TaskId]:
     """Which of these tasks exist: tells a repeated callback from one for a task that was forgotten."""
     return set((await tx.execute(select(tasks.c.id).where(tasks.c.id.in_(task_ids)))).scalars())
+
+
+async def find_unsettled(tx: Tx, job_id: JobId) -> bool:
+    """Whether a reply about the job is in the inbox and not settled yet. One that was tried `_POISON` times does not
+    count: it must not keep its job from ever ending."""
+    query = (
+        select(callbacks.c.id)
+        .join(tasks, tasks.c.id == callbacks.c.task_id)
+        .where(tasks.c.job_id == job_id, callbacks.c.state == InboxState.RECEIVED, callbacks.c.attempt < _POISON)
+        .limit(1)
+    )
+    return (await tx.execute(query)).first() is not None
 
 
 async def close_callbacks(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:

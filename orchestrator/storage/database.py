@@ -45,7 +45,7 @@ class Database:
             self._writer, self._reader = _sqlite_engines(self.url)
             self._turn: asyncio.Lock | nullcontext[None] = asyncio.Lock()
         else:
-            self._writer = create_async_engine(self.url, pool_size=pool_size, max_overflow=0, pool_pre_ping=False)
+            self._writer = create_async_engine(self.url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
             self._turn = nullcontext()
         # On PostgreSQL the reader is the writer's engine with an option, and hears of the same events.
@@ -83,11 +83,23 @@ class Database:
         self.statements += not statement.startswith("BEGIN")
 
 
+def is_passing(error: BaseException) -> bool:
+    """Whether the same transaction may well succeed at once: it lost against another one."""
+    return _sqlstate(error) in {"40001", "40P01"}
+
+
+def _sqlstate(error: BaseException) -> str:
+    return str(getattr(error.orig, "sqlstate", "") or "") if isinstance(error, DBAPIError) else ""
+
+
 def is_outage(error: BaseException) -> bool:
     """Whether the database itself failed us, rather than refused one of the rows."""
     if isinstance(error, PoolTimeout | OSError):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    # Classes 08, 53 and 57P: the connection, the server's resources, the server itself.
+    if _sqlstate(error).startswith(("08", "53", "57P")):
         return True
     return isinstance(error, OperationalError | InterfaceError)
 
@@ -107,8 +119,8 @@ def _checked(url: str) -> URL:
 def _sqlite_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    writer = create_async_engine(url, pool_size=1, max_overflow=0)
-    reader = create_async_engine(url, pool_size=4, max_overflow=0)
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+    reader = create_async_engine(url, pool_size=4, max_overflow=0, hide_parameters=True)
     for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
         event.listen(engine.sync_engine, "connect", _configure)
         event.listen(engine.sync_engine, "begin", _beginner(begin))

@@ -119,10 +119,10 @@ async def lease_storing(tx: Tx, *, now: datetime, until: datetime, limit: int) -
     return [Job(**{name: getattr(row, name) for name in names if name is not None}) for row in rows]
 
 
-async def renew_leases(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+async def renew_leases(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> set[JobId]:
     """Set when leased, storing jobs come due again. A row holds `id`, `attempt` and `due_at`; a lost lease moves
-    nothing."""
-    await tx.execute(_renew(tx.dialect.name), batch(rows))
+    nothing. Returns the jobs that were held."""
+    return set((await tx.execute(_renew(tx.dialect.name), batch(rows))).scalars())
 
 
 async def count_by_state(tx: Tx) -> dict[JobState, int]:
@@ -154,4 +154,5 @@ def _renew(dialect: str) -> Update:
         update(jobs)
         .where(jobs.c.id == source.c.id, jobs.c.state == JobState.STORING, jobs.c.attempt == source.c.attempt)
         .values(due_at=source.c.due_at)
+        .returning(jobs.c.id)
     )

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import CursorResult, Select, delete, exists, select, update
 
+from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.job import FINAL
 from orchestrator.storage.database import Tx
-from orchestrator.storage.schema import assets, attempts, blobs, callbacks, jobs, tasks
+from orchestrator.storage.schema import assets, attempts, blobs, callbacks, deliveries, jobs, tasks
 
 
 async def forget_idempotency_keys(tx: Tx, *, before: datetime, limit: int) -> None:
@@ -37,15 +38,24 @@ async def delete_callbacks(tx: Tx, *, before: datetime, limit: int) -> list[str 
     return list(rows.scalars())
 
 
-async def delete_jobs(tx: Tx, *, before: datetime, limit: int) -> list[str]:
-    """Forget jobs that ended before then, with all that hangs on them; the keys of what they kept in the blob store.
+async def delete_jobs(tx: Tx, *, before: datetime, limit: int) -> tuple[int, list[str]]:
+    """Forget jobs that ended before then and whose news is not owed any more, with all that hangs on them; how many,
+    and the keys of what they kept in the blob store.
 
     Blobs of assets are not among them: others may refer to the same bytes (`list_unreferenced_blobs`).
     """
-    chosen = select(jobs.c.id).where(jobs.c.finished_at < before).order_by(jobs.c.finished_at).limit(limit)
+    owed = exists().where(deliveries.c.job_id == jobs.c.id, deliveries.c.state == DeliveryState.PENDING)
+    chosen = (
+        select(jobs.c.id)
+        .where(jobs.c.finished_at < before, ~owed)
+        .order_by(jobs.c.finished_at)
+        .limit(limit)
+        # Held, because a job that is being retried at this moment is not finished any more.
+        .with_for_update(skip_locked=True)
+    )
     ids = list((await tx.execute(chosen)).scalars())
     if not ids:
-        return []
+        return 0, []
     bodies = (
         select(callbacks.c.body_key)
         .join(tasks, tasks.c.id == callbacks.c.task_id)
@@ -56,7 +66,7 @@ async def delete_jobs(tx: Tx, *, before: datetime, limit: int) -> list[str]:
         keys += [row.input_blob] if row.input_blob else []
         keys += [upload["key"] for upload in row.uploads or ()]
     await tx.execute(delete(jobs).where(jobs.c.id.in_(ids)))
-    return keys
+    return len(ids), keys
 
 
 async def list_unreferenced_blobs(tx: Tx, *, before: datetime, limit: int) -> list[tuple[str, str]]:

@@ -5,16 +5,17 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import TextClause, Update, case, func, null, or_, select, update
+from sqlalchemy import TextClause, Update, case, exists, func, null, or_, select, update
 
 from orchestrator.domain.ids import JobId, TaskId
+from orchestrator.domain.job import WAITING
 from orchestrator.domain.task import ACCEPT, OPEN, SEND, SENT, Task, TaskState
 from orchestrator.domain.transition import Transition
 from orchestrator.storage.database import Tx
 from orchestrator.storage.incoming import batch, incoming, insert_new
 from orchestrator.storage.leases import lease
 from orchestrator.storage.rows import columns, find, types, values
-from orchestrator.storage.schema import TO_RECONCILE, TO_SUBMIT, tasks
+from orchestrator.storage.schema import TO_RECONCILE, TO_SUBMIT, jobs, tasks
 
 _SELECT = columns(tasks, Task)
 
@@ -39,18 +40,29 @@ async def list_tasks(tx: Tx, job_ids: Collection[JobId]) -> dict[JobId, list[Tas
 
 async def send_tasks(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> set[TaskId]:
     """Mark leased tasks as `sending`, before a byte of their submits leaves; the ids that are not returned must not
-    be sent. A row holds `id`, `attempt`, `due_at` and `sent_at`."""
-    moved = await move_tasks(tx, SEND, rows, fenced=True)
-    return {task.id for task in moved}
+    be sent. A row holds `id`, `attempt`, `due_at` and `sent_at`. A task whose job is decided is never sent."""
+    return set((await tx.execute(_send(tx.dialect.name), batch(rows))).scalars())
+
+
+async def close_useless(tx: Tx, task_ids: Collection[TaskId], *, now: datetime) -> None:
+    """Close queued tasks among these whose job is decided: to submit them would be paid for nothing."""
+    decided = select(jobs.c.id).where(jobs.c.state.not_in(WAITING))
+    await tx.execute(
+        update(tasks)
+        .where(tasks.c.id.in_(task_ids), tasks.c.state == TaskState.QUEUED, tasks.c.job_id.in_(decided))
+        .values(state=TaskState.FAILED, due_at=None, finished_at=now, last_error="The job was decided.")
+    )
 
 
 async def acknowledge_tasks(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> set[TaskId]:
-    """Record the upstream's ids. A row holds `id`, `upstream_task_id` and `due_at`.
+    """Record the upstream's ids, and return the tasks that are accepted now. A row holds `id`, `upstream_task_id` and
+    `due_at`.
 
     Not fenced, on purpose: that the provider gave this id to this task stays true whoever holds the lease by now. A
     task that is decided keeps its state, because its callback may have overtaken the answer to its submit.
     """
-    return set((await tx.execute(_acknowledge(tx.dialect.name), batch(rows))).scalars())
+    rows_now = await tx.execute(_acknowledge(tx.dialect.name), batch(rows))
+    return {row.id for row in rows_now if row.state is ACCEPT.target}
 
 
 async def move_tasks(
@@ -79,11 +91,13 @@ async def close_tasks(
         )
 
 
-async def lock_tasks(tx: Tx, job_id: JobId) -> None:
-    """Hold a job's open tasks until the transaction ends; for who moves the job first and its tasks afterwards."""
-    # Weaker than FOR UPDATE, so that callbacks go on being recorded meanwhile: their rows refer to the task's.
+async def lock_tasks(tx: Tx, job_id: JobId, *, against_replies: bool = False) -> None:
+    """Hold a job's open tasks until the transaction ends; for who moves the job first and its tasks afterwards.
+
+    Replies go on being recorded meanwhile, unless `against_replies`: their rows refer to the task's.
+    """
     holding = select(tasks.c.id).where(tasks.c.job_id == job_id, tasks.c.state.in_(OPEN)).order_by(tasks.c.id)
-    await tx.execute(holding.with_for_update(key_share=True))
+    await tx.execute(holding.with_for_update(key_share=not against_replies))
 
 
 async def note_asked(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> set[TaskId]:
@@ -123,6 +137,23 @@ def _move(dialect: str, move: Transition[TaskState], keys: tuple[str, ...], fenc
 
 
 @lru_cache
+def _send(dialect: str) -> Update:
+    source = incoming(dialect, types(tasks, "id", "attempt", "due_at", "sent_at"))
+    wanted = exists().where(jobs.c.id == tasks.c.job_id, jobs.c.state.in_(WAITING))
+    return (
+        update(tasks)
+        .where(
+            tasks.c.id == source.c.id,
+            tasks.c.attempt == source.c.attempt,
+            tasks.c.state.in_(SEND.sources),
+            wanted,
+        )
+        .values(state=SEND.target, due_at=source.c.due_at, sent_at=source.c.sent_at, sends=tasks.c.sends + 1)
+        .returning(tasks.c.id)
+    )
+
+
+@lru_cache
 def _acknowledge(dialect: str) -> Update:
     source = incoming(dialect, types(tasks, "id", "upstream_task_id", "due_at"))
     awaited = tasks.c.state.in_(ACCEPT.sources)
@@ -134,7 +165,7 @@ def _acknowledge(dialect: str) -> Update:
             due_at=case((awaited, source.c.due_at), else_=tasks.c.due_at),
             upstream_task_id=func.coalesce(tasks.c.upstream_task_id, source.c.upstream_task_id),
         )
-        .returning(tasks.c.id)
+        .returning(tasks.c.id, tasks.c.state)
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from orchestrator.domain.job import Job
 from orchestrator.domain.task import Task
@@ -86,7 +87,11 @@ async def _deliver(services: Services, items: Sequence[Parcel]) -> None:
 
 
 def _destination(parcel: Parcel) -> str:
-    return parcel.delivery.endpoint_id or parcel.delivery.url
+    """An endpoint is a lane of its own; the callback URLs of one consumer at one host share one."""
+    delivery = parcel.delivery
+    if delivery.endpoint_id is not None:
+        return delivery.endpoint_id
+    return f"{delivery.consumer_id} {urlsplit(delivery.url).netloc}"
 
 
 SUBMIT: Final = Station(
@@ -104,7 +109,7 @@ DELIVER: Final = Station(
     lease=_lease_parcels,
     work=_deliver,
     at_once=1,
-    hands=64,
+    hands=16,
     lane=_destination,
 )
 

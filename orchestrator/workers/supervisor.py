@@ -57,6 +57,7 @@ class Supervisor:
     def stop(self) -> None:
         """Begin to stop."""
         self._stop.set()
+        self._services.stopping.set()
         for station in self._stations:
             station.handoff(self._services.handoffs).close()
 

@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import text
 from starlette.responses import Response
 
+from orchestrator.blobs.base import BlobStore
+from orchestrator.blobs.keep import Keeper
 from orchestrator.domain.asset import Asset
 from orchestrator.domain.delivery import Attempt, Delivery
 from orchestrator.domain.ids import ConsumerId, JobId, TaskId
@@ -82,6 +84,11 @@ async def ask(services: Services, consumer: ConsumerId, **changes: Any) -> Accep
         "request_digest": "digest",
     }
     return await accept(services, Order(**(order | changes)))
+
+
+def move_store(services: Services, store: BlobStore) -> None:
+    """From now on the bytes are kept elsewhere."""
+    services.blobs, services.keeper = store, Keeper(store)
 
 
 async def submitted(services: Services, consumer: ConsumerId, **changes: Any) -> tuple[Job, Task]:

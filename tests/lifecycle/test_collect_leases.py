@@ -19,6 +19,7 @@ from tests.lifecycle.acting import (
     another,
     call_back,
     listen,
+    move_store,
     received,
     see,
     see_assets,
@@ -106,7 +107,8 @@ async def test_a_full_disk_is_waited_out_with_patience_and_nothing_is_half_store
 ) -> None:
     await listen(services, consumer, f"{world.url}/hook/a")
     store = CrampedStore(tmp_path / "cramped")
-    services.blobs, store.is_full = store, True
+    move_store(services, store)
+    store.is_full = True
     job = await received(services, consumer, world.serve("a.png"), world.serve("b.png", png("navy")))
     for _ in range(20):
         assert job.due_at is not None

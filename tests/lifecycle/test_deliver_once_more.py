@@ -186,3 +186,25 @@ async def test_what_was_given_up_while_it_was_being_sent_stays_given_up(
     delivery = await owed(services, consumer)
     assert (delivery.state, delivery.last_error, delivery.tries) == (DeliveryState.CANCELED, "Enough.", 0)
     assert await see_attempts(services, delivery) == []
+
+
+async def test_a_fact_that_was_told_in_time_is_not_called_superseded_afterwards(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock
+) -> None:
+    await listen(services, consumer, f"{world.url}/hook/a")
+    world.hooks["a"] = [Response(status_code=500)]
+    job = await tell(services, consumer)
+    clock.advance(seconds=5)
+    async with services.db.writing() as tx:
+        slow = await lease_pending(tx, now=clock(), until=clock() + services.policy.lease, limit=9)
+    clock.advance(seconds=61)
+    await run_until_idle(services)
+    await retry(services, job.id, consumer_id=consumer)
+    await cancel(services, job.id, consumer_id=consumer)
+    await run_until_idle(services)
+
+    parcels = await load_parcels(services, slow)
+
+    assert parcels == []
+    states = [delivery.state for delivery in await see_deliveries(services, consumer)]
+    assert states == [DeliveryState.SUCCEEDED, DeliveryState.SUCCEEDED]

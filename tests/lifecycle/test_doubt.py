@@ -12,6 +12,7 @@ from orchestrator.domain.job import JobState
 from orchestrator.domain.task import TaskState
 from orchestrator.lifecycle.services import Services
 from orchestrator.lifecycle.submit import submit
+from orchestrator.storage.tasks import lease_to_reconcile
 from tests.clock import Clock
 from tests.egress.servers import Answer, Peer, Request, hanging, http, peer, resetting, saying
 from tests.fakes import World
@@ -210,3 +211,26 @@ async def test_a_sender_that_was_only_slow_does_not_undo_what_was_found_out_mean
     (after,) = await see_tasks(services, job.id)
     assert (found.state, found.upstream_task_id) == (TaskState.ACCEPTED, "up-3")
     assert after == found
+
+
+@pytest.mark.parametrize("status", [429, 504])
+async def test_a_sender_that_lost_its_lease_says_nothing_about_the_task(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock, status: int
+) -> None:
+    async def late(_: dict[str, Any]) -> Response:
+        await world.hang.wait()
+        return Response(status_code=status)
+
+    world.answers.append(late)
+    open_handoffs(services)
+    await ask(services, consumer)
+    ((job, task),) = await services.handoffs.submit.take(1)
+    sending = asyncio.create_task(submit(services, job, task))
+    await world.until(lambda world: world.submits)
+    clock.advance(seconds=61)
+    async with services.db.writing() as tx:
+        leased = await lease_to_reconcile(tx, now=clock(), until=clock() + timedelta(seconds=60), limit=9)
+    world.hang.set()
+    await sending
+
+    assert await see_tasks(services, job.id) == leased

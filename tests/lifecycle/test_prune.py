@@ -1,5 +1,6 @@
 """Prune: what retention allows to forget is forgotten, and nothing else."""
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,8 @@ from orchestrator.domain.job import Job, JobState
 from orchestrator.lifecycle.prune import prune
 from orchestrator.lifecycle.receive import inbox_key, receive_spooled
 from orchestrator.lifecycle.services import Services
+from orchestrator.storage.assets import insert_blobs
+from orchestrator.storage.retention import delete_blob
 from tests.clock import Clock
 from tests.fakes import World, png
 from tests.lifecycle.acting import (
@@ -29,6 +32,14 @@ from tests.working import run_until_idle
 DAY = 86_400
 
 
+async def prune_untouched(services: Services) -> bool:
+    """Prune when no file was put for long: their times are the real clock's, and cannot be advanced."""
+    folder = services.blobs.scratch.parent
+    for file in (path for path in folder.rglob("*") if path.is_file()):
+        os.utime(file, (0, 0))
+    return await prune(services)
+
+
 async def finished(services: Services, world: World, consumer: ConsumerId, name: str = "a.png") -> Job:
     """A job that succeeded, with one picture."""
     job, task = await submitted(services, consumer)
@@ -41,10 +52,10 @@ async def test_a_key_can_be_used_anew_after_its_time(services: Services, consume
     first = await ask(services, consumer, idempotency_key="k")
 
     clock.advance(seconds=DAY)
-    await prune(services)
+    await prune_untouched(services)
     same = await ask(services, consumer, idempotency_key="k")
     clock.advance(seconds=1)
-    await prune(services)
+    await prune_untouched(services)
     other = await ask(services, consumer, idempotency_key="k", request_digest="another")
 
     assert same.job.id == first.job.id
@@ -63,12 +74,12 @@ async def test_settled_callbacks_of_ended_jobs_are_forgotten_with_their_spooled_
     await run_until_idle(services)
 
     clock.advance(seconds=7 * DAY + 1)
-    await prune(services)
+    await prune_untouched(services)
     kept = await see_inbox(services, running.id)
     await call_back(services, task, {**FAILURE, "task_id": "up-2"})
     await run_until_idle(services)
     clock.advance(seconds=7 * DAY + 1)
-    await prune(services)
+    await prune_untouched(services)
 
     assert await see_inbox(services, job.id) == []
     assert kept == ["progress"]
@@ -84,10 +95,10 @@ async def test_old_attempts_are_forgotten_and_their_deliveries_kept(
     await finished(services, world, consumer)
 
     clock.advance(seconds=30 * DAY)
-    await prune(services)
+    await prune_untouched(services)
     before = await count(services, "attempts")
     clock.advance(seconds=1)
-    await prune(services)
+    await prune_untouched(services)
 
     assert (before, await count(services, "attempts")) == (1, 0)
     assert await count(services, "deliveries") == 1
@@ -99,7 +110,7 @@ async def test_jobs_are_kept_for_ever_unless_somebody_says_otherwise(
     job = await finished(services, world, consumer)
 
     clock.advance(seconds=10_000 * DAY)
-    await prune(services)
+    await prune_untouched(services)
 
     (asset,) = await see_assets(services, job.id)
     assert await services.blobs.read(blob_key(asset.sha256 or "")) == png()
@@ -115,7 +126,7 @@ async def test_old_jobs_are_forgotten_with_everything_that_hangs_on_them(
     running, _ = await submitted(services, consumer)
 
     clock.advance(seconds=2 * DAY + 1)
-    await prune(services)
+    await prune_untouched(services)
 
     counts = {table: await count(services, table) for table in ("jobs", "tasks", "callbacks", "assets", "events")}
     assert counts == {"jobs": 1, "tasks": 1, "callbacks": 0, "assets": 0, "events": 0}
@@ -136,7 +147,7 @@ async def test_what_a_job_kept_in_the_store_goes_with_it(
     await run_until_idle(services)
 
     clock.advance(seconds=2 * DAY + 1)
-    await prune(services)
+    await prune_untouched(services)
 
     assert [await services.blobs.size(key) for key in ("inputs/one.json", "uploads/two.png")] == [None, None]
 
@@ -152,10 +163,10 @@ async def test_bytes_that_two_jobs_share_stay_for_as_long_as_one_of_them(
     key = blob_key(asset.sha256 or "")
 
     clock.advance(seconds=DAY + 1)
-    await prune(services)
+    await prune_untouched(services)
     shared = await services.blobs.size(key)
     clock.advance(seconds=2 * DAY)
-    await prune(services)
+    await prune_untouched(services)
 
     assert shared == len(png())
     assert await services.blobs.size(key) is None
@@ -170,10 +181,10 @@ async def test_bytes_without_an_owner_stay_for_a_day(
     key = blob_key((await see_assets(services, job.id))[0].sha256 or "")
 
     clock.advance(seconds=7200)
-    await prune(services)
+    await prune_untouched(services)
     ownerless = await services.blobs.size(key)
     clock.advance(seconds=DAY)
-    await prune(services)
+    await prune_untouched(services)
 
     assert await count(services, "jobs") == 0
     assert ownerless == len(png())
@@ -190,6 +201,42 @@ async def test_a_job_that_has_not_ended_is_never_forgotten(
         await run_until_idle(services)
 
     clock.advance(seconds=1000 * DAY)
-    await prune(services)
+    await prune_untouched(services)
 
     assert (await see(services, job.id)).state == state
+
+
+async def test_bytes_that_somebody_refers_to_again_are_not_forgotten(
+    services: Services, world: World, consumer: ConsumerId
+) -> None:
+    """Between the look and the deletion an asset with the same bytes may have been stored."""
+    job = await finished(services, world, consumer)
+    (asset,) = await see_assets(services, job.id)
+
+    async with services.db.writing() as tx:
+        forgotten = await delete_blob(tx, asset.sha256 or "")
+
+    assert not forgotten
+    assert await count(services, "blobs") == 1
+
+
+async def test_bytes_that_were_put_again_just_now_stay_although_nobody_refers_to_them_yet(
+    services: Services, clock: Clock
+) -> None:
+    """Somebody found them there, and is about to refer to them: his record comes after his bytes."""
+    kept = await services.keeper.keep(png())
+    row = {
+        "id": services.new_id(),
+        "sha256": kept.sha256,
+        "key": kept.key,
+        "bytes": kept.bytes,
+        "content_type": kept.content_type,
+        "created_at": clock(),
+    }
+    async with services.db.writing() as tx:
+        await insert_blobs(tx, [row])
+    clock.advance(seconds=2 * DAY)
+
+    await prune(services)
+
+    assert await services.blobs.size(kept.key) == len(png())

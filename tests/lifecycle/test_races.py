@@ -5,17 +5,20 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from starlette.responses import Response
 
 from orchestrator.domain.errors import Conflict
 from orchestrator.domain.ids import ConsumerId
-from orchestrator.domain.job import RESULT, JobState
-from orchestrator.domain.task import COMPLETE, TaskState
+from orchestrator.domain.job import RESUBMIT, RESULT, JobState
+from orchestrator.domain.task import COMPLETE, LOSE, TaskState
+from orchestrator.lifecycle.accept import draft_task, insert_drafts
 from orchestrator.lifecycle.cancel import cancel
 from orchestrator.lifecycle.retry import retry
 from orchestrator.lifecycle.services import Services
+from orchestrator.lifecycle.settle import settle
 from orchestrator.lifecycle.submit import submit
 from orchestrator.storage.jobs import begin_storing, move_jobs
-from orchestrator.storage.tasks import move_tasks
+from orchestrator.storage.tasks import acknowledge_tasks, move_tasks
 from tests.clock import Clock
 from tests.fakes import World
 from tests.lifecycle.acting import (
@@ -203,3 +206,71 @@ async def test_two_retries_at_once_are_one_new_task(services: Services, world: W
 
     assert sorted(type(result).__name__ for result in results) == ["Conflict", "Job"]
     assert len(await see_tasks(services, job.id)) == len(world.submits) == 2
+
+
+async def test_a_reply_that_two_have_settled_keeps_its_first_verdict(
+    services: Services, world: World, consumer: ConsumerId
+) -> None:
+    await listen(services, consumer, f"{world.url}/hook/a")
+    job, task = await submitted(services, consumer)
+    await call_back(services, task, world.result("heron.png"))
+    (reply,) = await services.handoffs.settle.take(1)
+
+    await settle(services, [reply])
+    await settle(services, [reply])
+    await run_until_idle(services)
+
+    assert await see_inbox(services, job.id) == ["settled"]
+    assert (await see(services, job.id)).state is JobState.SUCCEEDED
+    assert len(world.told("a")) == 1
+
+
+async def test_a_callback_that_meets_the_loss_of_its_task_still_stops_the_new_one(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock
+) -> None:
+    """While a task is being given up as lost, its success arrives: it waits, and then sees the task in its place."""
+    world.answers.append(Response(status_code=502))
+    job, task = await submitted(services, consumer)
+    await call_back(services, task, world.result("heron.png"))
+    (reply,) = await services.handoffs.settle.take(1)
+
+    async with services.db.writing() as losing:
+        row = {"id": task.id, "attempt": task.attempt, "finished_at": clock(), "last_error": "It is not known."}
+        await move_tasks(losing, LOSE, [row], fenced=True)
+        settling = asyncio.create_task(settle(services, [reply]))
+        await _blocked(services, settling)
+        (queued,) = await move_jobs(losing, RESUBMIT, [{"id": job.id, "progress": None}])
+        await insert_drafts(losing, [draft_task(services, queued)])
+    await settling
+    await run_until_idle(services)
+
+    assert (await see(services, job.id)).state is JobState.SUCCEEDED
+    assert [task.state for task in await see_tasks(services, job.id)] == [TaskState.SUCCEEDED, TaskState.FAILED]
+    assert len(world.submits) == 1
+
+
+async def test_a_foreign_callback_that_meets_the_answer_to_the_submit_is_found_out(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock
+) -> None:
+    """Whoever settles has read the task before its id was known; the statement that moves it sees the id."""
+    world.answers.append(Response(status_code=502))
+    job, task = await submitted(services, consumer)
+    await call_back(services, task, world.result("foreign.png", task_id="up-77"))
+    (reply,) = await services.handoffs.settle.take(1)
+
+    async with services.db.writing() as answering:
+        known = {"id": task.id, "upstream_task_id": "up-1", "due_at": clock() + timedelta(minutes=2)}
+        await acknowledge_tasks(answering, [known])
+        settling = asyncio.create_task(settle(services, [reply]))
+        async with asyncio.timeout(5):
+            while not any(batcher.is_busy for batcher in services._batchers.values()):
+                await asyncio.wait({settling}, timeout=0.005)
+        await _blocked(services, settling)
+    await settling
+    foreign = await see(services, job.id)
+    await call_back(services, task, world.result("own.png", task_id="up-1"))
+    await run_until_idle(services)
+
+    assert foreign.state is JobState.SUBMITTED
+    assert world.fetched == ["own.png"]
+    assert (await see(services, job.id)).state is JobState.SUCCEEDED

@@ -176,3 +176,38 @@ async def test_a_provider_that_cannot_be_asked_has_not_denied_anything(
     assert (task.state, task.absences) == (TaskState.UNKNOWN, 0)
     assert len(world.questions) > 2
     assert len(world.submits) == 1
+
+
+async def test_a_single_denial_proves_nothing_however_late(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock
+) -> None:
+    job, _ = await in_doubt(services, world, consumer)
+
+    clock.advance(seconds=300)
+    await run_until_idle(services)
+
+    (task,) = await see_tasks(services, job.id)
+    assert (task.state, task.absences) == (TaskState.UNKNOWN, 1)
+    assert len(world.submits) == 1
+
+
+async def test_an_asker_that_lost_its_lease_gives_nothing_up_as_lost(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock
+) -> None:
+    job, _ = await in_doubt(services, world, consumer)
+    clock.advance(seconds=5)
+    await run_until_idle(services)
+    leases = []
+    for _ in range(2):
+        clock.advance(seconds=61)
+        async with services.db.writing() as tx:
+            until = clock() + timedelta(seconds=60)
+            leases.append(await lease_to_reconcile(tx, now=clock(), until=until, limit=9))
+    stale, fresh = leases
+
+    await reconcile(services, stale)
+    untouched = await see_tasks(services, job.id)
+    await reconcile(services, fresh)
+
+    assert untouched == fresh
+    assert [task.state for task in await see_tasks(services, job.id)] == [TaskState.LOST, TaskState.QUEUED]
