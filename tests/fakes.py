@@ -55,6 +55,8 @@ class World:
     """What the tasks interface knows, by task id and by trace id."""
     evasion: Response | None = None
     """What the tasks interface answers instead, as long as this is set."""
+    batch: list[dict[str, Any]] | None = None
+    """What every question about several tasks is answered with, instead of the records."""
     media: dict[str, Answer] = field(default_factory=dict)
     hooks: dict[str, list[Response]] = field(default_factory=lambda: defaultdict(list))
     """Answers of an endpoint to the next webhooks; afterwards 204."""
@@ -110,7 +112,7 @@ class World:
         if question["action"] == "retrieve":
             return JSONResponse(self.records.get(question.get("trace_id") or question.get("id"), {}))
         keys = question.get("ids") or question.get("trace_ids")
-        items = [self.records[key] for key in keys if key in self.records]
+        items = [self.records[key] for key in keys if key in self.records] if self.batch is None else self.batch
         return JSONResponse({"items": items, "count": len(items)})
 
     async def _media(self, request: Request) -> Response:

@@ -28,7 +28,7 @@ from orchestrator.storage.endpoints import (
 )
 from orchestrator.web.answers import json_answer
 from orchestrator.web.auth import authenticate
-from orchestrator.web.decoding import Reader, check_text
+from orchestrator.web.decoding import Reader, check_text, shortened
 from orchestrator.web.limits import read_body
 from orchestrator.web.paging import PARAMETERS, cut, read_paging
 from orchestrator.web.queries import Query, path_id
@@ -224,7 +224,7 @@ def _known_events(events: Sequence[str]) -> list[str]:
     known = {EVERYTHING, *(kind.value for kind in EventType)}
     for place, event in enumerate(events):
         if event not in known:
-            raise Rejected(f"events[{place}]", f"{event!r} is unknown; use {', '.join(sorted(known))}.")
+            raise Rejected(f"events[{place}]", f"{shortened(event)!r} is unknown; use {', '.join(sorted(known))}.")
     return list(dict.fromkeys(events))
 
 

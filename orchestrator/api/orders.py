@@ -6,10 +6,11 @@ A big body is read, decoded and checked in a thread and while `big_bodies` is he
 import asyncio
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from functools import partial
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -20,12 +21,14 @@ from orchestrator.api.urls import check_url
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.operations import OPERATIONS
 from orchestrator.lifecycle.accept import Accepted, Order, accept
-from orchestrator.lifecycle.inputs import keep_input
+from orchestrator.lifecycle.inputs import Encoded, encode_input, keep_input
 from orchestrator.lifecycle.services import Services
 from orchestrator.web.auth import Caller
-from orchestrator.web.decoding import Reader
+from orchestrator.web.decoding import Reader, shortened
 from orchestrator.web.limits import whole_body
 from orchestrator.web.state import Request
+
+T = TypeVar("T")
 
 MAX_BATCH: Final = 100
 MAX_METADATA_KEYS: Final = 50
@@ -35,6 +38,8 @@ MAX_DEADLINE_SECONDS: Final = 7 * 24 * 3600
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
 # A backslash that is itself escaped does not begin an escape.
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+# Keys are printable, so that a place of a batch never has the key of another request.
+_PLACE: Final = "\x1f"
 _canonical: Final = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -70,10 +75,11 @@ _batches: Final = Reader(BatchRequest)
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """A request that was found right, with the digest that tells it from others."""
+    """A request that was found right, with the digest that tells it from others, and its input ready to be kept."""
 
     request: JobRequest
     digest: str
+    input: Encoded
 
 
 async def take_order(request: Request, caller: Caller) -> Order:
@@ -90,8 +96,8 @@ async def take_batch(request: Request, caller: Caller) -> list[Order | Exception
     """The orders of a batch, or what is wrong with each. Its Idempotency-Key counts for each place in it."""
     services, key = request.state["services"], idempotency_key(request)
     async with whole_body(request, services, limit=services.policy.max_request_bytes) as body:
-        batch = _batches.read(body)
-        keys = [None if key is None else f"{key}#{place}" for place in range(len(batch.jobs))]
+        batch = await _apart(services, body, partial(_batches.read, body))
+        keys = [None if key is None else f"{key}{_PLACE}{place}" for place in range(len(batch.jobs))]
         return [
             await _order_or_error(services, caller, bytes(each), own)
             for each, own in zip(batch.jobs, keys, strict=True)
@@ -119,9 +125,12 @@ def idempotency_key(request: Request) -> str | None:
 
 
 async def _parsed(services: Services, body: bytes) -> _Parsed:
-    if len(body) <= services.policy.inline_body_bytes:
-        return _parse(services, body)
-    return await asyncio.to_thread(_parse, services, body)
+    return await _apart(services, body, partial(_parse, services, body))
+
+
+async def _apart(services: Services, body: bytes, work: Callable[[], T]) -> T:
+    """What `work` makes of the body; made in a thread where the body is big."""
+    return work() if len(body) <= services.policy.inline_body_bytes else await asyncio.to_thread(work)
 
 
 def _parse(services: Services, body: bytes, form: Form | None = None) -> _Parsed:
@@ -130,13 +139,14 @@ def _parse(services: Services, body: bytes, form: Form | None = None) -> _Parsed
     digest = hashlib.sha256(_canonical(request))
     for file in () if form is None else form.files:
         digest.update(_canonical([file.field, file.filename, file.media_type, file.spool.sha256]))
-    return _Parsed(request, digest.hexdigest())
+    given = request.input if form is None else request.input | form.shown()
+    return _Parsed(request, digest.hexdigest(), encode_input(given))
 
 
 def _check(services: Services, request: JobRequest, form: Form | None) -> None:
     if request.operation not in OPERATIONS:
         known = ", ".join(sorted(OPERATIONS))
-        raise Rejected("operation", f"{request.operation!r} is unknown; use one of {known}.")
+        raise Rejected("operation", f"{shortened(request.operation)!r} is unknown; use one of {known}.")
     _check_metadata(request.metadata)
     check_input(request.operation, _with_files(request, form))
     services.providers.resolve(request.provider)
@@ -169,14 +179,13 @@ def _with_files(request: JobRequest, form: Form | None) -> Mapping[str, Any]:
 
 
 async def _order(services: Services, caller: Caller, parsed: _Parsed, key: str | None) -> Order:
-    kept, blob = await keep_input(services, parsed.request.input)
+    kept, blob = await keep_input(services, parsed.input)
     return _finished(caller, parsed, key, kept, blob)
 
 
 async def _order_with_files(services: Services, caller: Caller, form: Form, key: str | None) -> Order:
     parsed = await asyncio.to_thread(_parse, services, form.job, form)
-    shown = form.shown()
-    kept, blob = await keep_input(services, parsed.request.input | shown)
+    kept, blob = await keep_input(services, parsed.input)
     uploads = await store_files(services, form.files)
     return _finished(caller, parsed, key, kept, blob, uploads or None)
 

@@ -20,6 +20,7 @@ from orchestrator.blobs.sniff import HEAD_BYTES, sniff
 from orchestrator.blobs.spool import Spool
 from orchestrator.domain.errors import Rejected, TooLarge
 from orchestrator.lifecycle.services import Services
+from orchestrator.web.decoding import shortened
 from orchestrator.web.errors import MalformedForm
 from orchestrator.web.limits import batches
 from orchestrator.web.state import Request
@@ -102,6 +103,8 @@ async def read_form(request: Request, services: Services) -> AsyncIterator[Form]
             async for batch in batches(request, limit=_WHOLE):
                 await services.blobs.in_thread(partial(parser.write, batch))
             parser.finalize()
+            if not parts.is_complete:
+                raise MalformedForm("The form ends before its closing boundary.")
         except FormParserError as exc:
             raise MalformedForm(f"The form cannot be read: {exc}.") from exc
         yield parts.form()
@@ -130,6 +133,8 @@ class _Parts:
         self._size = 0
         self._job: bytearray | None = None
         self._files: list[File] = []
+        self.is_complete = False
+        """Whether the closing boundary came. The parser's own end is quiet about a form that was cut off."""
 
     def callbacks(self) -> Any:
         """For the parser."""
@@ -140,6 +145,7 @@ class _Parts:
             "on_header_end": self._end_header,
             "on_headers_finished": self._begin,
             "on_part_data": self._take,
+            "on_end": self._end,
         }
 
     def form(self) -> Form:
@@ -151,6 +157,9 @@ class _Parts:
             raise Rejected(empty.field, f"the file {empty.filename!r} is empty.")
         return Form(bytes(self._job), self._files)
 
+    def _end(self) -> None:
+        self.is_complete = True
+
     def _end_header(self) -> None:
         name, value = self._header
         self._headers[bytes(name).lower()] = bytes(value)
@@ -160,7 +169,7 @@ class _Parts:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
         self._name, self._size = _text(options.get(b"name", b"")), 0
         if self._name not in _MOST:
-            raise Rejected(self._name or "name", f"is not a part here; the parts are {', '.join(_MOST)}.")
+            raise Rejected(shortened(self._name) or "name", f"is not a part here; the parts are {', '.join(_MOST)}.")
         if self._name == "job":
             self._part = self._job = self._fresh_job()
             return

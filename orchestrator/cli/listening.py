@@ -26,6 +26,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.cli.failures import Failure
+from orchestrator.cli.heads import BoundedHeads
 from orchestrator.cli.running import Stop
 
 GRACE_SECONDS: Final = 3
@@ -158,7 +159,7 @@ class _Server(uvicorn.Server):
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
         lifespan="off",
         access_log=False,

@@ -8,7 +8,8 @@
 
 SEND is committed before the first byte leaves: a row found `sending` after a crash may or may not have reached the
 provider, so it becomes `unknown` and is asked for by `trace_id`, never sent again. Only BACK_OFF (429, connection
-refused: nothing was started) leads back to `queued`. COMPLETE and FAIL have every open state as source, because
+refused: nothing was started) leads back to `queued`. ACCEPT leads out of `queued` as well, for a provider that said 429
+and then reports progress all the same. COMPLETE and FAIL have every open state as source, because
 callbacks overtake the answers to their own submits. A lost task that succeeds after all is good news, so COMPLETE
 leads out of `lost` as well; its failure is not, because another submission is on its way.
 """
@@ -46,7 +47,9 @@ SENT: Final = frozenset({TaskState.SENDING, TaskState.ACCEPTED, TaskState.UNKNOW
 
 SEND: Final = Transition("send", frozenset({TaskState.QUEUED}), TaskState.SENDING)
 BACK_OFF: Final = Transition("back_off", frozenset({TaskState.SENDING}), TaskState.QUEUED)
-ACCEPT: Final = Transition("accept", frozenset({TaskState.SENDING, TaskState.UNKNOWN}), TaskState.ACCEPTED)
+ACCEPT: Final = Transition(
+    "accept", frozenset({TaskState.QUEUED, TaskState.SENDING, TaskState.UNKNOWN}), TaskState.ACCEPTED
+)
 DOUBT: Final = Transition("doubt", frozenset({TaskState.SENDING}), TaskState.UNKNOWN)
 COMPLETE: Final = Transition("complete", OPEN | {TaskState.LOST}, TaskState.SUCCEEDED)
 FAIL: Final = Transition("fail", OPEN, TaskState.FAILED)

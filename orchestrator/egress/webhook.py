@@ -120,8 +120,8 @@ def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
         return float(text[:9])
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+        # A date without a zone is in UTC, says RFC 9110.
+        aware = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+        return min(max(0.0, (aware - now).total_seconds()), 999_999_999.0)
+    except (ValueError, OverflowError):
         return None
-    # A date without a zone is in UTC, says RFC 9110.
-    aware = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())

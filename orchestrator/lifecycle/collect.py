@@ -68,8 +68,8 @@ async def _still_ours(services: Services, job: Job) -> bool:
 
 
 async def renew(services: Services) -> bool:
-    """Hold the jobs that are being collected for longer; a lease that was lost stays lost, and the fence sees to it."""
-    held = list(services.collecting.values())
+    """Hold the jobs that are being collected, or wait here for it, for longer. A lease that was lost stays lost."""
+    held = [*services.collecting.values(), *(waiting.job for waiting in services.handoffs.collect)]
     if held:
         until = services.now() + services.policy.lease
         async with services.db.writing() as tx:

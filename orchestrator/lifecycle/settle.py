@@ -184,7 +184,7 @@ async def _end_doubts(services: Services, tx: Tx, telling: Sequence[_Reading], *
             "due_at": first_question_at(services.policy, reading.task, now=now),
         }
         for reading in telling
-        if reading.task.state in ACCEPT.sources or (reading.task.state is TaskState.QUEUED and reading.task.sends)
+        if reading.task.state in ACCEPT.sources and reading.task.sends
     ]
     if rows:
         await acknowledge_tasks(tx, rows)

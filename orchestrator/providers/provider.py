@@ -261,9 +261,11 @@ def _retry_after(value: str | None) -> float | None:
     """Seconds, from either form of the header; None when it says nothing."""
     if value is None:
         return None
-    if value.strip().isdigit():
-        return float(value)
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        # More digits than any honest answer has would overflow the arithmetic of dates.
+        return float(text[:9])
     try:
-        return max(parsedate_to_datetime(value).timestamp() - time(), 0.0)
-    except ValueError:
+        return min(max(parsedate_to_datetime(text).timestamp() - time(), 0.0), 999_999_999.0)
+    except (ValueError, OverflowError, OSError):
         return None

@@ -1,17 +1,19 @@
 """JSON in: bytes to typed values, or an error that names the field and the remedy.
 
 msgspec validates while it decodes, in C; what is left to do here is to say its complaints in words that somebody can
-act on. Two things that it lets through are refused:
+act on. It quotes what it was given, however long that is, so its words are cut before they are searched. Three things
+that it lets through are refused:
 
 * Nesting that is deeper than any honest request. It decodes here, and would run into Python's recursion limit where it
   is encoded again, deeper in the stack: in the middle of a batch, or in a worker for ever.
+* Very many small values. Each costs the memory of an object, so that forty megabytes of `[],[],` become gigabytes.
 * U+0000 in text that ends in a text column of its own: PostgreSQL cannot hold it.
 """
 
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -21,9 +23,16 @@ from orchestrator.web.errors import MalformedJson
 T = TypeVar("T")
 
 MAX_DEPTH: Final = 64
+MAX_VALUES: Final = 200_000
+"""How many values a body over `_WORTH_COUNTING` may have; megabytes of media are a few."""
+MAX_ECHO: Final = 100
+"""Characters of somebody's own words that are given back."""
 
-_PLACE: Final = re.compile(r"(?P<said>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
-_FIELD: Final = re.compile(r"Object (?P<what>contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
+_WORTH_COUNTING: Final = 1 << 20
+_MAX_COMPLAINT: Final = 500
+_PLACE: Final = " - at `$"
+_FIELD: Final = re.compile(r"Object (?P<what>contains unknown|missing required) field `(?P<name>.*?)`?", re.DOTALL)
+_MARK: Final = re.compile(r"`([^`]*)`")
 _WORDS: Final = {
     "str": "a string",
     "int": "a whole number",
@@ -44,11 +53,12 @@ class Reader(Generic[T]):
 
     def __init__(self, kind: type[T], *, remedies: Mapping[str, str] | None = None) -> None:
         self._decoder = msgspec.json.Decoder(kind)
-        self._fields = field_names(kind)
+        self._kind = kind
         self._remedies = remedies or {}
 
     def read(self, body: bytes | msgspec.Raw) -> T:
         """The value, MalformedJson, or Rejected."""
+        check_number(body)
         try:
             value = self._decoder.decode(body)
         except msgspec.ValidationError as exc:
@@ -61,7 +71,7 @@ class Reader(Generic[T]):
         return value
 
     def _rejection(self, complaint: str) -> Rejected:
-        return rejection(complaint, at="", fields=self._fields, remedies=self._remedies)
+        return rejection(complaint, at="", kind=self._kind, remedies=self._remedies)
 
 
 _objects: Final = msgspec.json.Decoder(dict[str, Any])
@@ -70,14 +80,17 @@ _objects: Final = msgspec.json.Decoder(dict[str, Any])
 def read_object(body: bytes) -> dict[str, Any]:
     """Any JSON object; everything else is MalformedJson."""
     try:
+        check_number(body)
         value = _objects.decode(body)
         check_depth(body, value)
     except msgspec.ValidationError as exc:
         raise MalformedJson("The body is not a JSON object.") from exc
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise MalformedJson(f"The body is not JSON: {exc}.") from exc
-    except (RecursionError, Rejected) as exc:
-        raise MalformedJson("The body is nested too deeply.") from exc
+    except RecursionError as exc:
+        raise MalformedJson(str(_too_deep())) from exc
+    except Rejected as exc:
+        raise MalformedJson(str(exc)) from exc
     return value
 
 
@@ -86,7 +99,18 @@ def check(kind: type[Any], value: Any, *, at: str) -> None:
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as exc:
-        raise rejection(str(exc), at=at, fields=field_names(kind), remedies={}) from exc
+        raise rejection(str(exc), at=at, kind=kind, remedies={}) from exc
+
+
+def check_number(body: bytes | msgspec.Raw) -> None:
+    """Raise Rejected for a big body of more than `MAX_VALUES` values, before any of them is made."""
+    text = bytes(body)
+    if len(text) <= _WORTH_COUNTING:
+        return
+    # Every value but the first of its container comes after a comma. Commas within strings count too: those of media
+    # are one in each data URL.
+    if text.count(b",") + text.count(b"[") + text.count(b"{") > MAX_VALUES:
+        raise Rejected("body", f"holds more than {MAX_VALUES} values; send pictures as URLs or as data URLs.")
 
 
 def check_depth(body: bytes | msgspec.Raw, value: Any) -> None:
@@ -108,18 +132,40 @@ def field_names(kind: type[Any]) -> tuple[str, ...]:
     return tuple(getattr(kind, "__struct_encode_fields__", ()))
 
 
-def rejection(complaint: str, *, at: str, fields: tuple[str, ...], remedies: Mapping[str, str]) -> Rejected:
+def shortened(text: str) -> str:
+    """Somebody's own words, as far as they are given back."""
+    return text if len(text) <= MAX_ECHO else f"{text[:MAX_ECHO]}…"
+
+
+def rejection(complaint: str, *, at: str, kind: type[Any], remedies: Mapping[str, str]) -> Rejected:
     """What msgspec complains about, as an error that names the field."""
-    place = _PLACE.fullmatch(complaint)
-    assert place is not None
-    path = _dotted(at, place["path"] or "")
-    named = _FIELD.fullmatch(place["said"])
+    # The place is the last thing said, and holds no words but ours; what is said before it may quote anything.
+    said, found, place = complaint.rpartition(_PLACE)
+    said, place = (said[:_MAX_COMPLAINT], place[:-1]) if found else (complaint[:_MAX_COMPLAINT], "")
+    path = _dotted(at, place)
+    if said.startswith("Invalid enum value"):
+        return Rejected(path or "body", _allowed(kind, place))
+    named = _FIELD.fullmatch(said)
     if named is None:
-        return Rejected(path or "body", _in_words(place["said"]))
-    field = _dotted(path, f".{named['name']}")
+        return Rejected(path or "body", _in_words(said))
+    name = shortened(named["name"])
+    field = _dotted(path, f".{name}")
     if named["what"] == "missing required":
         return Rejected(field, "is required.")
-    return Rejected(field, f"is not a field here; {_remedy(named['name'], fields, remedies)}")
+    return Rejected(field, f"is not a field here; {_remedy(name, field_names(kind), remedies)}")
+
+
+def _allowed(kind: type[Any], place: str) -> str:
+    """The choices of a field, read from its type: msgspec quotes the wrong value, and does not say the right ones."""
+    hints = get_type_hints(kind) if field_names(kind) else {}
+    choices = _choices(hints.get(place.lstrip(".").partition("[")[0]))
+    return f"must be one of {', '.join(map(str, choices))}." if choices else "is none of the words that are known here."
+
+
+def _choices(hint: Any) -> list[Any]:
+    if get_origin(hint) is Literal:
+        return list(get_args(hint))
+    return [choice for each in get_args(hint) for choice in _choices(each)]
 
 
 def _remedy(name: str, fields: tuple[str, ...], remedies: Mapping[str, str]) -> str:
@@ -137,9 +183,7 @@ def _dotted(at: str, path: str) -> str:
 
 def _in_words(said: str) -> str:
     """`Expected `int | null`, got `str`` becomes `must be a whole number or null, not a string.`"""
-    for mark in re.findall(r"`[^`]*`", said):
-        words = " or ".join(_WORDS.get(word, word) for word in mark.strip("`").split(" | "))
-        said = said.replace(mark, words, 1)
+    said = _MARK.sub(lambda mark: " or ".join(_WORDS.get(word, word) for word in mark[1].split(" | ")), said)
     return f"{said.replace('Expected', 'must be', 1).replace(', got ', ', not ', 1)}."
 
 

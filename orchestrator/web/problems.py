@@ -5,6 +5,7 @@ A problem's `code` is stable and for programs; its `detail` is a sentence for pe
 """
 
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -25,6 +26,7 @@ from orchestrator.domain.errors import (
     Unavailable,
 )
 from orchestrator.storage.database import is_outage
+from orchestrator.web.decoding import shortened
 from orchestrator.web.errors import Denied, Malformed, RangeUnsatisfiable
 from orchestrator.web.farewell import Farewell
 from orchestrator.web.limits import leaves_body
@@ -32,6 +34,7 @@ from orchestrator.web.limits import leaves_body
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+_CALLBACK: Final = re.compile(r"(/callbacks/[^/]*/).*", re.DOTALL)
 
 STATUS: Final[Mapping[type[BaseException], HTTPStatus]] = {
     Malformed: HTTPStatus.BAD_REQUEST,
@@ -74,13 +77,13 @@ def problem_of(error: BaseException, request: HTTPConnection[Any]) -> Problem:
     status = _status(known)
     told = isinstance(known, OrchestratorError)
     if known is not error:
-        logger.warning("request.outage %s %s error=%r", request.scope["method"], request.scope["path"], error)
+        logger.warning("request.outage %s %s error=%r", request.scope["method"], _loggable_path(request), error)
     field: str | msgspec.UnsetType = msgspec.UNSET
     errors: list[FieldError] | msgspec.UnsetType = msgspec.UNSET
     if isinstance(known, Rejected):
         field, errors = known.field, [FieldError(field=known.field, message=known.message)]
     if not told:
-        logger.error("request.failed %s %s", request.scope["method"], request.scope["path"], exc_info=error)
+        logger.error("request.failed %s %s", request.scope["method"], _loggable_path(request), exc_info=error)
     return Problem(
         title=status.phrase,
         status=status,
@@ -107,7 +110,7 @@ async def _show_unrouted(request: Any, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     details = {
-        HTTPStatus.NOT_FOUND: f"There is nothing at {request.scope['path']}.",
+        HTTPStatus.NOT_FOUND: f"There is nothing at {shortened(request.scope['path'])}.",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.scope['method']} is not a method of this path.",
     }
     problem = Problem(
@@ -131,6 +134,12 @@ exception_handlers: Final[Mapping[Any, ExceptionHandler]] = {
     ClientDisconnect: _show_nothing,
 }
 """For the application. What has no handler here ends in `web.middleware`."""
+
+
+def _loggable_path(request: HTTPConnection[Any]) -> str:
+    """The path without the token of a callback, which is all that a forger needs, and without line breaks."""
+    path = _CALLBACK.sub(r"\1…", request.scope["path"])
+    return shortened(path).encode("unicode_escape").decode() if not path.isprintable() else shortened(path)
 
 
 def _known(error: BaseException) -> BaseException:

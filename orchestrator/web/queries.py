@@ -11,10 +11,13 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from orchestrator.domain.errors import NotFound, Rejected
+from orchestrator.web.decoding import check_text, shortened
 from orchestrator.web.state import Request
 
 W = TypeVar("W", bound=StrEnum)
 
+MAX_TEXT: Final = 500
+"""Characters of a parameter's value; ids, cursors, times and names are all far below."""
 _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -29,7 +32,7 @@ def path_id(request: Request, noun: str) -> str:
     given: str = request.path_params["id"]
     found = as_id(given)
     if found is None:
-        raise NotFound(f"There is no {noun} {given}.")
+        raise NotFound(f"There is no {noun} {shortened(given)}.")
     return found
 
 
@@ -40,11 +43,13 @@ class Query:
         self._given = request.query_params
         unknown = next((name for name in self._given if name not in known), None)
         if unknown is not None:
-            raise Rejected(unknown, f"is not a parameter here; the parameters are {', '.join(sorted(known))}.")
+            raise Rejected(
+                shortened(unknown), f"is not a parameter here; the parameters are {', '.join(sorted(known))}."
+            )
 
     def text(self, name: str) -> str | None:
-        """The value, or None when it is missing or empty."""
-        return self._given.get(name) or None
+        """The value, None when it is missing or empty, or Rejected when no parameter has such a value."""
+        return self._fit(name, self._given.get(name) or "") or None
 
     def number(self, name: str, *, least: int, most: int, default: int) -> int:
         """A whole number within bounds, or Rejected."""
@@ -67,11 +72,12 @@ class Query:
 
     def words(self, name: str, kind: type[W]) -> list[W]:
         """Words of `kind`, given several times or with commas between them, or Rejected."""
-        given = [word.strip() for value in self._given.getlist(name) for word in value.split(",") if word.strip()]
+        value = self._fit(name, ",".join(self._given.getlist(name)))
+        given = [word.strip() for word in value.split(",") if word.strip()]
         known = {member.value for member in kind}
         unknown = next((word for word in given if word not in known), None)
         if unknown is not None:
-            raise Rejected(name, f"{unknown!r} is unknown; use {', '.join(sorted(known))}.")
+            raise Rejected(name, f"{shortened(unknown)!r} is unknown; use {', '.join(sorted(known))}.")
         return [kind(word) for word in given]
 
     def instant(self, name: str) -> datetime | None:
@@ -87,3 +93,8 @@ class Query:
         except (ValueError, OverflowError) as exc:
             raise Rejected(name, "is not a time; write it like 2026-01-31T09:30:00Z.") from exc
         raise Rejected(name, "has no time zone; write it like 2026-01-31T09:30:00Z.")
+
+    def _fit(self, name: str, value: str) -> str:
+        if len(value) > MAX_TEXT:
+            raise Rejected(name, f"is over {MAX_TEXT} characters.")
+        return check_text(value, name)

@@ -58,3 +58,12 @@ async def test_a_batch_that_is_not_json_is_malformed(client: httpx.AsyncClient) 
     response = await client.post("/v1/jobs/batch", content=b'{"jobs": [')
 
     assert response.status_code == 400
+
+
+async def test_the_key_of_a_batch_is_no_key_of_a_single_request(client: httpx.AsyncClient) -> None:
+    batch = await client.post("/v1/jobs/batch", json={"jobs": [IMAGE]}, headers={"idempotency-key": "a"})
+    again = await client.post("/v1/jobs/batch", json={"jobs": [IMAGE]}, headers={"idempotency-key": "a"})
+    single = await client.post("/v1/jobs", json=IMAGE, headers={"idempotency-key": "a#0"})
+
+    ids = [each.json()["data"][0]["job"]["id"] for each in (batch, again)]
+    assert ids[0] == ids[1] != single.json()["id"]

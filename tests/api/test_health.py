@@ -88,3 +88,32 @@ async def test_the_metrics_are_there_when_the_database_is_not(
 
     assert response.status_code == 200
     assert "orchestrator_statements_total" in response.text
+
+
+async def test_those_who_ask_at_the_same_time_share_one_probe(
+    anybody: httpx.AsyncClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probes = 0
+
+    async def count() -> None:
+        nonlocal probes
+        probes += 1
+
+    monkeypatch.setattr(services.db, "probe", count)
+    answers = await asyncio.gather(*(anybody.get("/readyz") for _ in range(5)))
+    at_once = probes
+    monkeypatch.setattr(health, "READY_SECONDS", 0.0)
+    await anybody.get("/readyz")
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert (at_once, probes) == (1, 2)
+
+
+async def test_jobs_are_counted_once_for_all_who_ask_soon_after(anybody: httpx.AsyncClient, services: Services) -> None:
+    await anybody.get("/metrics")
+    before = services.db.statements
+
+    response = await anybody.get("/metrics")
+
+    assert services.db.statements == before
+    assert 'orchestrator_jobs{state="queued"} 0.0' in response.text

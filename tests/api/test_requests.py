@@ -214,3 +214,49 @@ async def test_a_deadline_counts_from_acceptance(
     async with services.db.reading() as tx:
         (job,) = await list_jobs(tx, consumer, Page(limit=1))
     assert (job.deadline_at - job.created_at).total_seconds() == 90
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"operation": "a\x00"}, "operation"),
+        ({"operation": "a" * 501}, "operation"),
+        ({"status": "a" * 200}, "status"),
+        ({"b" * 1000: "1"}, "b" * 100 + "…"),
+    ],
+)
+async def test_what_stands_in_the_address_is_bounded_and_so_is_its_echo(
+    client: httpx.AsyncClient, query: dict[str, str], field: str
+) -> None:
+    response = await client.get("/v1/jobs", params=query)
+
+    assert response.status_code == 422
+    assert response.json()["field"] == field
+    assert len(response.text) < 1000
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs/" + "a" * 3000, "/" + "a" * 3000])
+async def test_what_is_not_found_is_not_repeated_in_full(client: httpx.AsyncClient, path: str) -> None:
+    response = await client.get(path)
+
+    assert response.status_code == 404
+    assert len(response.text) < 400
+
+
+async def test_addresses_that_are_too_long_are_refused(client: httpx.AsyncClient) -> None:
+    url = "https://consumer.example.com/" + "a" * 2048
+
+    job = await client.post("/v1/jobs", json=IMAGE | {"callback_url": url})
+    endpoint = await client.post("/v1/endpoints", json={"url": url})
+
+    assert [(each.status_code, each.json()["field"]) for each in (job, endpoint)] == [
+        (422, "callback_url"),
+        (422, "url"),
+    ]
+
+
+async def test_a_path_with_a_slash_too_many_is_not_found(client: httpx.AsyncClient) -> None:
+    response = await client.get("/v1/jobs/")
+
+    assert response.status_code == 404
+    assert response.json()["code"] == "not_found"

@@ -172,3 +172,19 @@ async def test_the_same_files_again_are_the_same_request_whatever_the_boundary(
     assert other.status_code == 422
     uploads = services.blobs.scratch.parent / "uploads"
     assert len(list(uploads.iterdir())) == 1
+
+
+@pytest.mark.parametrize("tail", [b"", b"\r\n", b"\r\n--x", b"\r\n--x\r\n"])
+async def test_a_form_without_its_closing_boundary_is_refused(
+    client: httpx.AsyncClient, services: Services, consumer: ConsumerId, tail: bytes
+) -> None:
+    job = b'--x\r\nContent-Disposition: form-data; name="job"\r\n\r\n' + json.dumps(EDIT).encode()
+    file = b'\r\n--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n' + png()
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+
+    cut_off = await client.post("/v1/jobs", content=job + file + tail, headers=headers)
+    await assert_nothing_kept(services, consumer)
+    whole = await client.post("/v1/jobs", content=job + file + b"\r\n--x--", headers=headers)
+
+    assert (cut_off.status_code, cut_off.json()["code"]) == (400, "malformed_form")
+    assert whole.status_code == 202

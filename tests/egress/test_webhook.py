@@ -258,6 +258,9 @@ async def test_retry_after_is_read_from_the_answer() -> None:
         ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
         ("Sun, 99 Mar 2026 11:00:00 GMT", None),
         ("\ud800", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", 999_999_999.0),
+        ("Mon, 01 Jan 0001 00:00:00 +2300", 0.0),
     ],
 )
 def test_retry_after_is_seconds_or_a_date_or_nothing(value: str | None, seconds: float | None) -> None:

@@ -208,3 +208,27 @@ async def test_a_task_that_was_decided_while_it_was_asked_for_stays_decided(
 
     assert (await see_tasks(services, job.id)) == [decided]
     assert "unasked" not in caplog.text
+
+
+async def test_an_asker_that_lost_its_lease_does_not_end_the_job_at_its_deadline(
+    services: Services, world: World, consumer: ConsumerId, clock: Clock
+) -> None:
+    job, _ = await submitted(services, consumer)
+    world.records["up-1"] = {"id": "up-1"}
+    clock.now = job.deadline_at
+    leases = []
+    for _ in range(2):
+        async with services.db.writing() as tx:
+            until = clock() + timedelta(seconds=60)
+            leases.append(await lease_to_reconcile(tx, now=clock(), until=until, limit=9))
+        clock.advance(seconds=60)
+    stale, fresh = leases
+
+    await reconcile(services, stale)
+    untouched = await see(services, job.id)
+    world.records["up-1"] = finished(world, "just-in-time.png")
+    await reconcile(services, fresh)
+    await run_until_idle(services)
+
+    assert untouched == job
+    assert (await see(services, job.id)).state is JobState.SUCCEEDED

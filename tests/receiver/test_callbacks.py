@@ -270,3 +270,14 @@ async def test_only_posts_are_callbacks(
 
     assert response.status_code == 405
     assert response.headers["allow"] == "POST"
+
+
+async def test_a_callback_of_very_many_values_is_refused(
+    provider: httpx.AsyncClient, services: Services, task_id: TaskId
+) -> None:
+    body = b'{"success": true, "data": [' + b"[]," * 400_000 + b"0]}"
+
+    response = await provider.post(path_of(services, task_id), content=body)
+
+    assert (response.status_code, response.json()["code"]) == (400, "malformed_json")
+    assert await inbox(services, task_id) == []

@@ -1,5 +1,6 @@
 """Errors as answers: the right status, a stable code, and nothing that is not the caller's business."""
 
+import logging
 from typing import Any
 
 import httpx
@@ -193,3 +194,17 @@ async def test_every_answer_tells_browsers_not_to_guess() -> None:
 
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["referrer-policy"] == "no-referrer"
+
+
+async def test_the_log_never_has_the_token_of_a_callback(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(_: Request) -> Response:
+        raise KeyError("oops")
+
+    app = Starlette(routes=[Route("/{rest:path}", fail)], middleware=middleware, exception_handlers=exception_handlers)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://web.test")
+
+    await client.get("/callbacks/task-1/the-token%1b/more")
+    await client.get("/other%1bforged line")
+
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert said == ["request.failed GET /callbacks/task-1/…", r"request.failed GET /other\x1bforged line"]
