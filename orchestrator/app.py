@@ -51,7 +51,7 @@ logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 8.0
 WEBHOOK_CONNECTIONS = 4096
-"""Bounds what hung endpoints can hold: each has 16 hands at most, for at most the time of one attempt."""
+"""Bounds what hung endpoints can hold: each has 32 hands at most, for at most the time of one attempt."""
 SCOPES = ["submit", "read", "manage"]
 
 
@@ -100,12 +100,15 @@ async def running(settings: Settings, *, with_workers: bool = True) -> AsyncIter
 
 def edges(lifespan: Lifespan[Starlette] | None = None) -> Starlette:
     """The HTTP edges alone; `lifespan` provides the services in the state."""
-    return Starlette(
+    app = Starlette(
         routes=[*receiver_routes, *api_routes],
         middleware=middleware,
         exception_handlers=exception_handlers,
         lifespan=lifespan,
     )
+    # A redirect would name the Host header's address, and a client would send its key there once more.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def start(settings: Settings) -> Started:

@@ -42,3 +42,5 @@ def configure_logging(*, log_format: str, level: str) -> None:
     root.setLevel(level.upper())
     for noisy in ("alembic.runtime.migration", "httpx", "httpcore", "aiosqlite", "uvicorn.access", "asyncio", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # It warns of every form that is not one, which is for the client to hear and not for the operator.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)

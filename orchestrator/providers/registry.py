@@ -19,7 +19,7 @@ class Providers:
             return self._default
         if name not in self._by_name:
             known = ", ".join(sorted(self._by_name))
-            raise Rejected("provider", f"{name!r} is not configured; use one of {known}, or leave it out.")
+            raise Rejected("provider", f"{name[:100]!r} is not configured; use one of {known}, or leave it out.")
         return self._by_name[name]
 
     def get(self, name: str) -> Provider:

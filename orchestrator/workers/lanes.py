@@ -22,7 +22,7 @@ class Lanes(Generic[T]):
         key: Callable[[T], str],
         *,
         hands: int,
-        waiting: int = 1000,
+        waiting: int = 4096,
     ) -> None:
         self._group = group
         self._work = work

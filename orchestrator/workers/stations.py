@@ -109,7 +109,7 @@ DELIVER: Final = Station(
     lease=_lease_parcels,
     work=_deliver,
     at_once=1,
-    hands=16,
+    hands=32,
     lane=_destination,
 )
 
