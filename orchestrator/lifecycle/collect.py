@@ -118,7 +118,9 @@ async def _after_trouble(services: Services, collection: Collection, trouble: Tr
     if trouble.is_dead_link and job.collects >= _REFRESH_FROM:
         await fresh_links(services, collection)
     wait = exponential(policy.collect_backoff, job.collects, cap=policy.collect_backoff_cap, chance=services.chance())
-    logger.info("job.waits job=%s try=%d code=%s %s", job.id, job.collects, trouble.code, trouble)
+    # A full disk is for the operator to hear of; a link that fails once is not.
+    level = logging.WARNING if trouble.is_ours else logging.INFO
+    logger.log(level, "job.waits job=%s try=%d code=%s %s", job.id, job.collects, trouble.code, trouble)
     async with services.db.writing() as tx:
         await renew_leases(tx, [{"id": job.id, "attempt": job.attempt, "due_at": services.now() + wait}])
 

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from orchestrator.domain.errors import OrchestratorError, Unavailable
-from orchestrator.storage.database import is_outage, is_passing
+from orchestrator.storage.database import is_full, is_outage, is_passing
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -125,6 +125,8 @@ class Batcher(Generic[T, R]):
         if not is_outage(error):
             return error
         logger.error("batch.unavailable batcher=%s error=%r", self.name, error)
+        if is_full(error):
+            return Unavailable("There is no room on the database's disk; nothing of this was kept.", retry_after=30)
         return Unavailable(
             "The database cannot take this now. It may have been kept all the same if the answer got lost on the way; "
             "repeat it with the same Idempotency-Key.",

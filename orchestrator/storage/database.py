@@ -92,6 +92,11 @@ def _sqlstate(error: BaseException) -> str:
     return str(getattr(error.orig, "sqlstate", "") or "") if isinstance(error, DBAPIError) else ""
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether the database has no room left on its disk."""
+    return _sqlstate(error) == "53100" or "database or disk is full" in str(error)
+
+
 def is_outage(error: BaseException) -> bool:
     """Whether the database itself failed us, rather than refused one of the rows."""
     if isinstance(error, PoolTimeout | OSError):
