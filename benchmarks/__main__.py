@@ -6,6 +6,7 @@ import shlex
 import shutil
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 from benchmarks.databases import POSTGRESQL, SQLITE
@@ -35,9 +36,13 @@ async def _main(arguments: argparse.Namespace) -> int:
     names = [SQLITE, POSTGRESQL] if arguments.database == "both" else [arguments.database]
     plan = QUICK if arguments.quick else FULL
     through = []
-    for name in names:
-        again = f"python -m benchmarks --database {name}" + (" --quick" if arguments.quick else "")
-        through.append(await session(name, _command(arguments.command), plan, again))
+    # In the current directory, because many a temporary one is in memory, where fsync costs nothing.
+    with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=Path.cwd()) as folder:
+        for name in names:
+            again = f"python -m benchmarks --database {name}" + (" --quick" if arguments.quick else "")
+            own = Path(folder, name)
+            own.mkdir()
+            through.append(await session(name, _command(arguments.command), plan, again, own))
     return 0 if all(through) else 1
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import sys
-import tempfile
 from pathlib import Path
 
 import httpx
@@ -18,27 +17,26 @@ from benchmarks.service import tail
 from benchmarks.table import circumstances, render
 
 
-async def session(name: str, command: list[str], plan: Plan, again: str) -> bool:
+async def session(name: str, command: list[str], plan: Plan, again: str, folder: Path) -> bool:
     """Measure with one database and print its table; False if the service did not get through all of it.
 
-    The files lie in the current directory while it runs, because many a temporary directory is in memory, where
-    fsync costs nothing.
+    The files stay in `folder` until the whole run is over: ext4 goes out of its way, at a millisecond a new file, not
+    to use inodes again that were deleted within the last minutes, and the next session would be measured with that.
     """
     _say(name, "the echo")
     echo = await measures.measure_echo(plan)
     found = figures.of_echo(echo)
     stalled = ""
-    with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=Path.cwd()) as folder:
-        _say(name, "starting")
-        async with rig(name, command, Path(folder), plan.patience) as it:
-            try:
-                async with asyncio.timeout(plan.limit):
-                    await _measure(it, plan, echo, found)
-            except TimeoutError:
-                stalled = f"it was not through after {plan.limit:.0f} s"
-            except (Stalled, OSError, httpx.TransportError, psutil.NoSuchProcess) as error:
-                stalled = str(error) or type(error).__name__
-            database, log = it.database, tail(it.service.log)
+    _say(name, "starting")
+    async with rig(name, command, folder, plan.patience) as it:
+        try:
+            async with asyncio.timeout(plan.limit):
+                await _measure(it, plan, echo, found)
+        except TimeoutError:
+            stalled = f"it was not through after {plan.limit:.0f} s"
+        except (Stalled, OSError, httpx.TransportError, psutil.NoSuchProcess) as error:
+            stalled = str(error) or type(error).__name__
+        database, log = it.database, tail(it.service.log)
     found.append(figures.of_echo_again(await measures.measure_echo(plan)))
     print(f"\n### {database.version}\n\n{render(found)}\n\n{circumstances(database, again)}", flush=True)
     if stalled:

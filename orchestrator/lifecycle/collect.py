@@ -38,13 +38,18 @@ async def collect(services: Services, collection: Collection) -> None:
         logger.info("job.taken_over job=%s attempt=%d", job.id, job.attempt)
         return
     services.collecting[job.id, job.attempt] = job
+    trouble: Trouble | None = None
+    stored: list[Asset] = []
     try:
         stored = await _fetch_all(services, collection)
-    except Trouble as trouble:
+    except Trouble as error:
+        trouble = error
+    finally:
+        # Before anything else is written about the job: its lease is not to be renewed over its own back-off.
+        services.collecting.pop((job.id, job.attempt), None)
+    if trouble is not None:
         await _after_trouble(services, collection, trouble)
         return
-    finally:
-        services.collecting.pop((job.id, job.attempt), None)
     await services.together(_finish_all, Collection(job=job, assets=stored))
 
 

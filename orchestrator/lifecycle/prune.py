@@ -47,11 +47,13 @@ async def prune(services: Services) -> bool:
 async def _delete_unreferenced(services: Services) -> int:
     async with services.db.reading() as tx:
         unused = await list_unreferenced_blobs(tx, before=services.now() - _GRACE, limit=_AT_ONCE)
+    gone = 0
     for sha256, key in unused:
         if (age := await services.blobs.age(key)) is not None and age < _UNTOUCHED.total_seconds():
             continue
         async with services.db.writing() as tx:
             forgotten = await delete_blob(tx, sha256)
         if forgotten:
+            gone += 1
             await services.blobs.delete(key)
-    return len(unused)
+    return gone

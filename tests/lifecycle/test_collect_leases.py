@@ -73,7 +73,7 @@ async def test_a_worker_that_lost_its_lease_cannot_finish_the_job(
         between = await see(services, job.id)
         # What the first has stored is not announced, and its renewal and its failure count for nothing either.
         clock.advance(seconds=1)
-        services.collecting[job.id] = stale.job
+        services.collecting[job.id, stale.job.attempt] = stale.job
         await RENEW.run(services)
         unmoved = await see(services, job.id)
         await COLLECT.work(other, [fresh])
@@ -138,7 +138,7 @@ async def test_a_job_that_was_canceled_while_its_files_were_fetched_is_held_no_l
     await cancel(services, job.id, consumer_id=consumer)
     canceled = await see(services, job.id)
 
-    services.collecting[job.id] = collection.job
+    services.collecting[job.id, collection.job.attempt] = collection.job
     await RENEW.run(services)
     await COLLECT.work(services, [collection])
 
