@@ -40,10 +40,13 @@ async def _main(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=Path.cwd()) as folder:
         for name in names:
             again = f"python -m benchmarks --database {name}" + (" --quick" if arguments.quick else "")
-            own = Path(folder, name)
-            own.mkdir()
-            through.append(await session(name, _command(arguments.command), plan, again, own))
+            through.append(await session(name, _command(arguments.command), plan, again, _made(Path(folder, name))))
     return 0 if all(through) else 1
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _command(line: str) -> list[str]:

@@ -3,9 +3,18 @@
 import asyncio
 from datetime import timedelta
 
+from sqlalchemy import text
+
 from orchestrator.domain.task import SEND
 from orchestrator.storage.database import Database
-from orchestrator.storage.tasks import find_tasks, lease_to_reconcile, lease_to_submit, move_tasks
+from orchestrator.storage.tasks import (
+    close_useless,
+    find_tasks,
+    lease_to_reconcile,
+    lease_to_submit,
+    move_tasks,
+    send_tasks,
+)
 from tests.clock import Clock
 from tests.storage.seeding import seed_tasks
 
@@ -97,3 +106,19 @@ async def test_a_lost_fence_leaves_the_row_as_it_is(db: Database, clock: Clock) 
 
     assert moved == []
     assert found[task_id].state == "queued"
+
+
+async def test_a_task_whose_job_is_decided_is_never_sent(db: Database, clock: Clock) -> None:
+    """Such as one that was being sent when its job was decided, and was put off by a 429 afterwards."""
+    (task_id,) = await seed_tasks(db, clock())
+    async with db.writing() as tx:
+        await tx.execute(text("UPDATE jobs SET state = 'canceled', finished_at = created_at"))
+        (task,) = await lease_to_submit(tx, now=clock(), until=clock() + LEASE, limit=1)
+        row = {"id": task_id, "attempt": task.attempt, "due_at": clock() + LEASE, "sent_at": clock()}
+
+        sent = await send_tasks(tx, [row])
+        await close_useless(tx, [task_id], now=clock())
+
+        found = await find_tasks(tx, [task_id])
+    assert sent == set()
+    assert found[task_id].state == "failed"
