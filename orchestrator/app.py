@@ -51,7 +51,7 @@ logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 8.0
 WEBHOOK_CONNECTIONS = 4096
-"""Bounds what hung endpoints can hold: each has 32 hands at most, for at most the time of one attempt."""
+"""Bounds what hung endpoints can hold: each has 96 hands at most, for at most the time of one attempt."""
 SCOPES = ["submit", "read", "manage"]
 
 

@@ -74,6 +74,11 @@ async def supersede_deliveries(tx: Tx, delivery_ids: Collection[DeliveryId], *, 
         )
 
 
+async def release_deliveries(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Let go of leased deliveries before their time. A row holds `id`, `attempt` and the new `due_at`."""
+    await tx.execute(_release(tx.dialect.name), batch(rows))
+
+
 async def get_delivery(tx: Tx, delivery_id: DeliveryId, *, consumer_id: ConsumerId) -> Delivery:
     """Return the consumer's delivery, or raise NotFound."""
     query = select(*_SELECT).where(deliveries.c.id == delivery_id, deliveries.c.consumer_id == consumer_id)
@@ -130,4 +135,18 @@ def _record(dialect: str) -> Update:
             tries=deliveries.c.tries + 1,
         )
         .returning(deliveries.c.id)
+    )
+
+
+@lru_cache
+def _release(dialect: str) -> Update:
+    source = incoming(dialect, types(deliveries, "id", "attempt", "due_at"))
+    return (
+        update(deliveries)
+        .where(
+            deliveries.c.id == source.c.id,
+            deliveries.c.attempt == source.c.attempt,
+            deliveries.c.state == DeliveryState.PENDING,
+        )
+        .values(due_at=source.c.due_at)
     )

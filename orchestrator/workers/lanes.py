@@ -11,8 +11,7 @@ T = TypeVar("T")
 class Lanes(Generic[T]):
     """Runs `work` on items, at most `hands` at a time in each lane.
 
-    A lane's queue is bounded too: what finds no place in it is dropped from memory, and comes due again in the
-    database when its lease runs out.
+    A lane's queue is bounded too: what finds no place in it is for the caller to put back where it came from.
     """
 
     def __init__(
@@ -22,7 +21,7 @@ class Lanes(Generic[T]):
         key: Callable[[T], str],
         *,
         hands: int,
-        waiting: int = 4096,
+        waiting: int = 2000,
     ) -> None:
         self._group = group
         self._work = work

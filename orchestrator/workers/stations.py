@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -15,12 +16,13 @@ from orchestrator.lifecycle.services import Handoffs, Services
 from orchestrator.lifecycle.settle import settle
 from orchestrator.lifecycle.submit import submit
 from orchestrator.storage.callbacks import lease_received
-from orchestrator.storage.deliveries import lease_pending
+from orchestrator.storage.deliveries import lease_pending, release_deliveries
 from orchestrator.storage.jobs import find_jobs, lease_storing
 from orchestrator.storage.tasks import lease_to_submit
 
 T = TypeVar("T")
 
+PUT_BACK_FOR: Final = timedelta(seconds=1)
 LEASED_AT_ONCE: Final = 100
 """Rows a lease: measured, a hundred at once cost a thirtieth of a hundred times one."""
 
@@ -40,6 +42,8 @@ class Station(Generic[T]):
     """How many work at the same time; what each sends or fetches is bounded by this."""
     lane: Callable[[T], str] | None = None
     """Items of one lane share a few hands, so that a slow one holds up only its own."""
+    release: Callable[[Services, Sequence[T]], Awaitable[None]] | None = None
+    """Give back what its lane has no room for, so that it need not wait for its lease to run out."""
 
 
 async def _lease_submits(services: Services, limit: int) -> list[tuple[Job, Task]]:
@@ -86,6 +90,13 @@ async def _deliver(services: Services, items: Sequence[Parcel]) -> None:
         await deliver(services, item)
 
 
+async def _put_back(services: Services, items: Sequence[Parcel]) -> None:
+    due_at = services.now() + PUT_BACK_FOR
+    rows = [{"id": item.delivery.id, "attempt": item.delivery.attempt, "due_at": due_at} for item in items]
+    async with services.db.writing() as tx:
+        await release_deliveries(tx, rows)
+
+
 def _destination(parcel: Parcel) -> str:
     """An endpoint is a lane of its own; the callback URLs of one consumer at one host share one."""
     delivery = parcel.delivery
@@ -101,7 +112,7 @@ SETTLE: Final = Station(
     name="settle", handoff=lambda h: h.settle, lease=_lease_replies, work=settle, at_once=200, hands=1
 )
 COLLECT: Final = Station(
-    name="collect", handoff=lambda h: h.collect, lease=_lease_collections, work=_collect, at_once=1, hands=64
+    name="collect", handoff=lambda h: h.collect, lease=_lease_collections, work=_collect, at_once=1, hands=160
 )
 DELIVER: Final = Station(
     name="deliver",
@@ -109,8 +120,9 @@ DELIVER: Final = Station(
     lease=_lease_parcels,
     work=_deliver,
     at_once=1,
-    hands=32,
+    hands=96,
     lane=_destination,
+    release=_put_back,
 )
 
 STATIONS: Final[tuple[Station[Any], ...]] = (SUBMIT, SETTLE, COLLECT, DELIVER)

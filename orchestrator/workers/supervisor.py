@@ -86,8 +86,9 @@ class Supervisor:
         lanes: Lanes[Any] = Lanes(group, work, station.lane, hands=station.hands)
         handoff = station.handoff(self._services.handoffs)
         while items := await handoff.take(LEASED_AT_ONCE):
-            for item in items:
-                lanes.put(item)
+            overflow = [item for item in items if not lanes.put(item)]
+            if overflow and station.release is not None:
+                await self._guarded(station.name, station.release(self._services, overflow))
         lanes.clear()
 
     def _poller(self, station: Station[Any]) -> Callable[[], Awaitable[bool]]:
