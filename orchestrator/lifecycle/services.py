@@ -67,6 +67,8 @@ class Services:
     handoffs: Handoffs = field(default_factory=Handoffs)
     big_bodies: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by whoever has a body over the inline limit in memory."""
+    big_inputs: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
+    """Held by whoever has a job's big input or its files in memory, to submit them."""
     downloads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
     """Bounds the downloads under way, and with them their memory."""
     collecting: dict[tuple[JobId, int], Job] = field(default_factory=dict)

@@ -8,6 +8,7 @@ death) leaves a task that may have been started; it becomes `unknown`, and `reco
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, assert_never
@@ -23,7 +24,7 @@ from orchestrator.lifecycle.inputs import load_submission
 from orchestrator.lifecycle.metrics import SUBMITS
 from orchestrator.lifecycle.receive import record_answer
 from orchestrator.lifecycle.services import Services
-from orchestrator.providers.provider import NotSent
+from orchestrator.providers.provider import NotSent, ProviderReply
 from orchestrator.providers.replies import Accepted, Ambiguous, Busy, Finished, Refused
 from orchestrator.storage.database import Tx
 from orchestrator.storage.jobs import move_jobs
@@ -40,17 +41,11 @@ async def submit(services: Services, job: Job, task: Task) -> None:
     if services.now() >= task.deadline_at:
         await end_job_of(services, EXPIRE, task, EXPIRED)
         return
-    submission = await load_submission(services, job, task, _way_back(services, task))
-    sent_at = await services.together(_mark_sending, task)
-    if sent_at is None:
-        logger.info("task.taken_over job=%s task=%s attempt=%d", job.id, task.id, task.attempt)
+    is_big = job.input_blob is not None or bool(job.uploads)
+    async with services.big_inputs if is_big else nullcontext():
+        reply = await _send(services, job, task)
+    if reply is None:
         return
-    if services.now() - sent_at > _STALE:
-        # This process was held up: by now another may take it for dead, and what it would send for a second submit.
-        await _back_off(services, task, "The sender was held up.", None)
-        return
-    provider = services.providers.get(task.provider)
-    reply = await provider.submit(submission, timeout=services.policy.submit_timeout.total_seconds())
     SUBMITS.labels(type(reply.answer).__name__.lower()).inc()
     match reply.answer:
         case Accepted(task_id=upstream_task_id):
@@ -66,6 +61,21 @@ async def submit(services: Services, job: Job, task: Task) -> None:
             await services.persist(_record_doubt, _Doubt(job, task, reason, named))
         case _:
             assert_never(reply.answer)
+
+
+async def _send(services: Services, job: Job, task: Task) -> ProviderReply | None:
+    """Send the task, marked as sent before; None where it is not, or no longer, ours to send."""
+    submission = await load_submission(services, job, task, _way_back(services, task))
+    sent_at = await services.together(_mark_sending, task)
+    if sent_at is None:
+        logger.info("task.taken_over job=%s task=%s attempt=%d", job.id, task.id, task.attempt)
+        return None
+    if services.now() - sent_at > _STALE:
+        # This process was held up: by now another may take it for dead, and what it would send for a second submit.
+        await _back_off(services, task, "The sender was held up.", None)
+        return None
+    provider = services.providers.get(task.provider)
+    return await provider.submit(submission, timeout=services.policy.submit_timeout.total_seconds())
 
 
 def first_question_at(policy: Policy, task: Task, *, now: datetime) -> datetime:
