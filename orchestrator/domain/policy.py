@@ -3,7 +3,7 @@
 Settings become a policy in `app.py`; nothing below reads the environment.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -86,7 +86,7 @@ class Policy:
     retain_callbacks: timedelta = timedelta(days=7)
     retain_attempts: timedelta = timedelta(days=30)
 
-    background_patience: timedelta = field(default=timedelta(milliseconds=250))
+    background_patience: timedelta = timedelta(milliseconds=500)
     """How long work behind the callbacks stands back while callbacks are being acknowledged."""
 
     @property

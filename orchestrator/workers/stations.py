@@ -112,7 +112,7 @@ SETTLE: Final = Station(
     name="settle", handoff=lambda h: h.settle, lease=_lease_replies, work=settle, at_once=200, hands=1
 )
 COLLECT: Final = Station(
-    name="collect", handoff=lambda h: h.collect, lease=_lease_collections, work=_collect, at_once=1, hands=160
+    name="collect", handoff=lambda h: h.collect, lease=_lease_collections, work=_collect, at_once=1, hands=128
 )
 DELIVER: Final = Station(
     name="deliver",
