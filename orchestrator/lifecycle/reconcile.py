@@ -130,27 +130,31 @@ async def _lose(services: Services, task: Task) -> None:
     """The provider does not have it: submit again as a new task, where the policy allows that."""
     now = services.now()
     logger.warning("task.lost job=%s task=%s", task.job_id, task.id)
-    if services.policy.resubmit is Resubmit.NEVER:
-        await end_job_of(services, FAIL, task, _UNKNOWN_SUBMIT, closing=LOSE)
+    if (failure := await _why_not_again(services, task)) is not None:
+        await end_job_of(services, FAIL, task, failure, closing=LOSE)
         return
     row = {"id": task.id, "attempt": task.attempt, "finished_at": now, "last_error": "The provider does not know it."}
-    too_many = False
     async with services.db.writing() as tx:
         await lock_tasks(tx, task.job_id, against_replies=True)
         if await find_unsettled(tx, task.job_id):
             # Its result may be here already, acknowledged and not settled yet: then another submit would be paid twice.
             return
-        if len((await list_tasks(tx, [task.job_id]))[task.job_id]) >= services.policy.max_submits:
-            too_many = True
-        lost = [] if too_many else await move_tasks(tx, LOSE, [row], fenced=True)
+        lost = await move_tasks(tx, LOSE, [row], fenced=True)
         # Moving the job takes its row lock, so that a callback that is settled meanwhile waits and then sees this task.
         jobs = await move_jobs(tx, RESUBMIT, [{"id": task.job_id, "progress": None}]) if lost else []
         drafts = [_redraft(services, job) for job in jobs]
         await insert_drafts(tx, [draft for _, draft in drafts])
-    if too_many:
-        await end_job_of(services, FAIL, task, _TOO_MANY_SUBMITS, closing=LOSE)
     services.handoffs.submit.offer((job, draft) for job, draft in drafts if draft.attempt)
     services.watch.changed(job.id for job in jobs)
+
+
+async def _why_not_again(services: Services, task: Task) -> Failure | None:
+    """What forbids another submit of the task's job; None when nothing does."""
+    if services.policy.resubmit is Resubmit.NEVER:
+        return _UNKNOWN_SUBMIT
+    async with services.db.reading() as tx:
+        tasks = (await list_tasks(tx, [task.job_id]))[task.job_id]
+    return _TOO_MANY_SUBMITS if len(tasks) >= services.policy.max_submits else None
 
 
 def _redraft(services: Services, job: Job) -> tuple[Job, Task]:

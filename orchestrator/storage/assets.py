@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Update, delete, func, select, update
+from sqlalchemy import Update, delete, select, update
 
 from orchestrator.domain.asset import Asset, AssetState
 from orchestrator.domain.errors import NotFound
@@ -67,11 +67,6 @@ async def relink_assets(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Give assets that are not stored yet other links. A row holds `id` and `source_url`."""
     if rows:
         await tx.execute(_relink(tx.dialect.name), batch(rows))
-
-
-async def sum_bytes(tx: Tx) -> int:
-    """How many bytes are stored, each blob once."""
-    return int((await tx.execute(select(func.coalesce(func.sum(blobs.c.bytes), 0)))).scalar_one())
 
 
 @lru_cache

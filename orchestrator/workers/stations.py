@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 PUT_BACK_FOR: Final = timedelta(seconds=1)
 LEASED_AT_ONCE: Final = 100
-"""Rows a lease: measured, a hundred at once cost a thirtieth of a hundred times one."""
+"""Rows a lease: enough that what a statement costs is shared by many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
